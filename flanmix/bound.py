@@ -1,0 +1,40 @@
+"""A task together with the templates that serve it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from flanmix.origin import Where
+from flanmix.select import Subject
+from flanmix.spec import Task, Template
+from flanmix.words import PLAIN, STYLES
+
+
+@dataclass(frozen=True)
+class BoundTemplate:
+    """A template in the place where it serves: `id` is unique within a task, `family/name` or its own name."""
+
+    id: str
+    template: Template
+    where: Where
+
+    @property
+    def style(self) -> str:
+        """The first of `STYLES` among the template's tags, or `plain`."""
+        return next((style for style in STYLES if style in self.template.tags), PLAIN)
+
+
+@dataclass(frozen=True)
+class BoundTask:
+    """A task with the templates that serve it, the fields they may use and the folder its files are relative to."""
+
+    task: Task
+    templates: tuple[BoundTemplate, ...]
+    fields: tuple[str, ...] | None
+    where: Where
+    folder: Path | None = None
+
+    @property
+    def subject(self) -> Subject:
+        """What selectors look at."""
+        task = self.task
+        return Subject(task.name, task.type, frozenset(task.tags), frozenset(task.languages))

@@ -1,0 +1,84 @@
+"""The command line: data to standard output, the rest to standard error; exit code 0 done, 1 change something, 2 usage."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from flanmix._version import __version__
+from flanmix.errors import FlanmixError
+
+COMMANDS = {
+    "ls": "List tasks, families or mixtures.",
+    "show": "Show one task, family or mixture with its templates.",
+    "new": "Write a task, family or mixture file to start from.",
+    "check": "Check every file without reading data.",
+    "preview": "Show rendered rows, coloured by field.",
+    "plan": "Show how many rows each task gives, and why.",
+    "build": "Build a mixture into a folder.",
+    "verify": "Check a built folder against its manifest.",
+}
+"""The commands and what `flanmix --help` says of them; a command's module is imported when it runs."""
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"flanmix.cli.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from flanmix.errors import did_you_mean
+
+            hint = did_you_mean(args[0], COMMANDS) or f"there are {', '.join(COMMANDS)}"
+            raise click.UsageError(f"no command is called '{args[0]}' - {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="flanmix")
+def group() -> None:
+    """Turn source datasets into instruction-tuning mixtures."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code; errors are one line each, never a traceback."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; gives the exit code."""
+    try:
+        code = group.main(arguments, prog_name="flanmix", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except FlanmixError as error:
+        click.echo(str(error), err=True)
+        return error.exit_code
+    except click.ClickException as error:
+        click.echo(_usage_line(error), err=True)
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted - run the same command again to go on", err=True)
+        return 130
+    except BrokenPipeError:
+        sys.stdout = None  # type: ignore[assignment]  # the reader is gone: nothing left to flush
+        return 0
+
+
+def _usage_line(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "flanmix"
+    message = " ".join(error.format_message().split()).rstrip(".")
+    return f"{command}: {message} - see '{command} --help'"

@@ -1,0 +1,35 @@
+"""`flanmix check`: every problem of every file, before a row is read."""
+
+import click
+
+from flanmix.check import problems_of
+from flanmix.cli.options import find_mixture, registry_option, say
+from flanmix.errors import PlanError, Problem, SpecError
+from flanmix.planner import resolved
+from flanmix.registry import load_registry
+
+
+@click.command("check")
+@click.argument("mixture", metavar="[NAME_OR_FILE]", required=False)
+@registry_option
+def command(mixture: str | None, folders: tuple[str, ...]) -> None:
+    """Check the tasks, families and mixtures of the registry, or those that one mixture takes.
+
+    Finds what is misspelt, missing or undefined in the files: keys, names, selectors, template syntax, variables that
+    are no fields. Reads no data.
+    """
+    chosen, registry = find_mixture(mixture, folders) if mixture else (None, load_registry(*folders))
+    problems: list[Problem] = []
+    tasks = set(registry.tasks)
+    for each in [chosen] if chosen else registry.mixtures.values():
+        try:
+            taken = resolved(each, registry).tasks
+            tasks = set(taken) if chosen else tasks
+        except PlanError as error:
+            problems.extend(error.problems)
+    for name in sorted(tasks):
+        problems.extend(problems_of(registry.tasks[name]))
+    if problems:
+        raise SpecError(list(dict.fromkeys(problems)))
+    templates = sum(len(registry.tasks[name].templates) for name in tasks)
+    say(f"{len(tasks)} tasks with {templates} templates: no problems")

@@ -1,0 +1,85 @@
+"""`flanmix new`: a file to start from."""
+
+import re
+from pathlib import Path
+
+import click
+
+from flanmix.durable import write_text
+from flanmix.errors import UsageError
+from flanmix.spec import NAME_PATTERN
+from flanmix.words import TASK_TYPES
+
+_TASK = """\
+task: {name}
+type: {type}
+description: One sentence on what the task asks.
+tags: [english]
+source: {{files: {last}.tsv}}              # or {{path: hub/id, name: config, split: {{train: train}}}}
+fields:                                # what the templates use: a column, a list, or "{{{{ an expression }}}}"
+  question: question
+  answer: answer
+# drop: "{{{{ answer == '' }}}}"           # rows to leave out, counted
+templates:
+  use: []                              # families, e.g. [closed_book_qa]
+  add:
+    - name: plain
+      input: "{{{{ question }}}}"
+      target: "{{{{ answer }}}}"
+licence: CC-BY-4.0
+languages: [en]
+"""
+_ROWS = "question\tanswer\nHow many legs does a spider have?\teight\nWhich planet is closest to the Sun?\tMercury\n"
+_FAMILY = """\
+family: {name}
+description: What the tasks of this type have in common.
+fields: [question, answer]
+templates:
+  - name: plain
+    input: "{{{{ question }}}}"
+    target: "{{{{ answer }}}}"
+  - name: please-answer
+    input: |-
+      Please answer this question.
+
+      {{{{ question }}}}
+    target: "{{{{ answer }}}}"
+"""
+_MIXTURE = """\
+mixture: {name}
+seed: 7
+rows: 10_000                           # or epochs: 1
+parts:
+  - {{select: "type:nli", weight: 2}}
+  - {{select: "tag:handwritten -type:nli", weight: 1}}
+defaults: {{max_rows: 30_000, rate_cap: 3_000, max_epochs: 20}}
+"""
+
+
+@click.command("new")
+@click.argument("kind", type=click.Choice(["task", "family", "mixture"]))
+@click.argument("name")
+@click.option("--type", "type_", default="closed_book_qa", show_default=True, help="The type of a new task.")
+@click.option("-o", "--into", default=".", show_default=True, metavar="DIR", help="The registry folder to write to.")
+def command(kind: str, name: str, type_: str, into: str) -> None:
+    """Write a commented YAML file for a task (with two rows of data), a family or a mixture."""
+    if not re.match(NAME_PATTERN, name):
+        raise UsageError(f"'{name}' is not a name", hint="letters, digits, '_', '-', '.', parted by '/'")
+    if kind == "task" and type_ not in TASK_TYPES and not re.match(NAME_PATTERN, type_):
+        raise UsageError(f"'{type_}' is not a task type")
+    last = name.rpartition("/")[2]
+    file = Path(into, f"{name}.yaml")
+    files = {file: {"task": _TASK, "family": _FAMILY, "mixture": _MIXTURE}[kind].format(name=name, type=type_, last=last)}
+    if kind == "task":
+        files[file.with_name(f"{last}.tsv")] = _ROWS
+    there = [path for path in files if path.exists()]
+    if there:
+        raise UsageError(f"{there[0]} is there already", hint="choose another name or remove it")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        for path, text in files.items():
+            write_text(path, text)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}") from error
+    for path in files:
+        click.echo(path)

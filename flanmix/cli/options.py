@@ -1,0 +1,97 @@
+"""Options and arguments that several commands share, and how they find a registry and a mixture."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from flanmix.errors import UsageError
+from flanmix.registry import Registry, load_registry, read_file
+from flanmix.spec import Mixture
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def registry_option(function: F) -> F:
+    """`-r DIR`, any number of times."""
+    return click.option(
+        "-r",
+        "--registry",
+        "folders",
+        multiple=True,
+        metavar="DIR",
+        help="Also read the task, family and mixture YAML files below DIR. May be given again.",
+    )(function)
+
+
+def format_option(function: F) -> F:
+    """`--format table|json`."""
+    return click.option(
+        "--format", "form", type=click.Choice(["table", "json"]), default="table", help="How to print the result."
+    )(function)
+
+
+def budget_options(function: F) -> F:
+    """`--rows`, `--epochs`, `--seed`, `--split`: in place of what the mixture says."""
+    for name, kind, text in (
+        ("--split", str, "Which split of the sources to take."),
+        ("--seed", click.IntRange(0, 2**63 - 1), "The seed of every choice."),
+        ("--epochs", click.FloatRange(0, min_open=True), "The budget in passes over all offered rows."),
+        ("--rows", click.IntRange(1), "The budget in rows."),
+    ):
+        function = click.option(name, type=kind, help=f"{text} In place of the mixture's own.")(function)
+    return function
+
+
+def complete_tasks(context: click.Context, parameter: click.Parameter, text: str) -> list[CompletionItem]:
+    """Names of bundled tasks, for the shell."""
+    return [CompletionItem(name) for name in load_registry() if name.startswith(text)]
+
+
+def complete_mixtures(context: click.Context, parameter: click.Parameter, text: str) -> list[CompletionItem]:
+    """Names of bundled mixtures and YAML files, for the shell."""
+    names = [CompletionItem(name) for name in load_registry().mixtures if name.startswith(text)]
+    return [*names, CompletionItem(text, type="file")]
+
+
+mixture_argument = click.argument("mixture", metavar="NAME_OR_FILE", shell_complete=complete_mixtures)
+
+
+def find_mixture(name_or_file: str, folders: tuple[str, ...]) -> tuple[Mixture, Registry]:
+    """A mixture by its name or its file; a file's own folder belongs to the registry. Raises `FlanmixError`."""
+    if not name_or_file.endswith((".yaml", ".yml")):
+        if Path(name_or_file).is_dir():
+            raise UsageError(f"{name_or_file} is a folder", hint="name a mixture's YAML file, or a mixture of 'flanmix ls'")
+        registry = load_registry(*folders)
+        return registry.mixture(name_or_file), registry
+    file = Path(name_or_file)
+    if not file.is_file():
+        raise UsageError(f"there is no file {name_or_file}", hint="name a mixture's YAML file, or a mixture of 'flanmix ls'")
+    read = read_file(file, name_or_file)
+    if read is None or not isinstance(read.value, Mixture):
+        raise UsageError(f"{name_or_file} is no mixture", hint="it should start with 'mixture:'")
+    registry = load_registry(*folders, beside=file.parent)
+    return registry.mixture(read.value.name), registry
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON to standard output."""
+    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def print_table(table: Any) -> None:
+    """Print something rich to standard output: in the terminal's width, or whole where it goes to a file."""
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def say(text: str) -> None:
+    """Tell people something, on standard error."""
+    click.echo(text, err=True)
+
+

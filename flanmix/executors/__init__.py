@@ -1,0 +1,1 @@
+"""Who builds the shards: one module for each kind of place."""

@@ -1,0 +1,57 @@
+"""The column schemas of built datasets: one module for each layout, all with the same provenance columns."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Protocol
+
+import pyarrow as pa
+
+from flanmix.layouts import messages, prompt_completion
+
+NAME = pa.dictionary(pa.int32(), pa.string())
+METADATA = pa.schema(
+    [
+        pa.field("fm_task", NAME),
+        pa.field("fm_type", NAME),
+        pa.field("fm_template", NAME),
+        pa.field("fm_row", pa.int64()),
+        pa.field("fm_epoch", pa.int32()),
+    ]
+)
+"""Provenance of a row: its task, the task's type, the template, the row of the source (from 0) and the epoch (from 0).
+
+The names carry `fm_` because trainers take many plain ones (`text`, `labels`, `length` …) for data of their own.
+"""
+
+
+class Layout(Protocol):
+    """What a layout module offers."""
+
+    SCHEMA: pa.Schema
+    REPETITIVE: tuple[str, ...]
+
+    def columns(self, inputs: pa.Array, targets: pa.Array, separator: str) -> pa.Table:
+        """The layout's columns for rendered inputs and targets (`large_string`, same length)."""
+        ...
+
+
+LAYOUTS: Mapping[str, Layout] = MappingProxyType({"prompt_completion": prompt_completion, "messages": messages})
+
+
+def schema_of(layout: str, *, metadata: bool) -> pa.Schema:
+    """The pinned schema of every shard.
+
+    >>> schema_of("prompt_completion", metadata=False).names
+    ['prompt', 'completion']
+    """
+    fields = list(LAYOUTS[layout].SCHEMA)
+    return pa.schema([*fields, *METADATA] if metadata else fields)
+
+
+def lay_out(examples: pa.Table, layout: str, *, separator: str, metadata: bool) -> pa.Table:
+    """Rendered examples (`input`, `target` and the metadata columns) in a layout's schema."""
+    table = LAYOUTS[layout].columns(examples.column("input"), examples.column("target"), separator)
+    if metadata:
+        for field in METADATA:
+            table = table.append_column(field, examples.column(field.name))
+    return table.cast(schema_of(layout, metadata=metadata))

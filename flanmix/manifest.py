@@ -1,0 +1,142 @@
+"""What was built: the manifest of a folder, and the check of a folder against it."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from flanmix._version import __version__
+from flanmix.errors import BuildError, Problem
+from flanmix.shards import DATA, Job, file_facts
+
+SCHEMA_VERSION = 1
+FILE = "manifest.json"
+
+
+def make(job: Job, receipts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The manifest of a finished build. For every task, planned = written + dropped by reason.
+
+    `tasks[].source` tells of the rows before the plan: how many the source has, how many are usable, and why the
+    others are not.
+    """
+    written: dict[str, Counter[str]] = {task.name: Counter() for task in job.plan.tasks}
+    dropped: dict[str, Counter[str]] = {task.name: Counter() for task in job.plan.tasks}
+    for receipt in receipts:
+        for name, facts in receipt["tasks"].items():
+            written[name].update(facts["templates"])
+            dropped[name].update(facts["dropped"])
+    tasks = [
+        {
+            "task": task.name,
+            "type": task.type,
+            "planned": task.rows,
+            "written": written[task.name].total(),
+            "dropped": dict(sorted(dropped[task.name].items())),
+            "epochs": round(task.epochs, 6),
+            "share_asked": task.share_asked,
+            "bound": task.bound,
+            "templates": dict(sorted(written[task.name].items())),
+            "source": {
+                "rows": task.source_rows,
+                "usable": task.usable,
+                "offered": task.offered,
+                "dropped": dict(task.dropped or {}),
+                "prepared": task.data,
+            },
+        }
+        for task in job.plan.tasks
+    ]
+    kept = ("file", "rows", "bytes", "sha256", "rows_sha256")
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "flanmix": __version__,
+        "mixture": job.plan.name,
+        "seed": job.plan.seed,
+        "split": job.plan.split,
+        "plan": job.plan.digest,
+        "build": job.digest,
+        "layout": job.layout,
+        "separator": job.separator,
+        "metadata": job.metadata,
+        "format": job.format,
+        "rows": sum(receipt["rows"] for receipt in receipts),
+        "planned": job.plan.rows,
+        "styles": dict(job.plan.styles),
+        "shards": [{key: receipt[key] for key in kept} for receipt in receipts],
+        "tasks": tasks,
+    }
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The manifest of a built folder; raises `BuildError` where there is none, or none that this version knows."""
+    file = folder / FILE
+    try:
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+        version = manifest["schema_version"]
+    except FileNotFoundError as error:
+        hint = "name a folder that 'flanmix build' has finished"
+        raise BuildError(Problem("is not there", file=str(file), hint=hint)) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        problem = Problem(f"is no manifest: {type(error).__name__}: {error}", file=str(file), hint="build the folder again")
+        raise BuildError(problem) from error
+    if version != SCHEMA_VERSION:
+        what = f"has schema_version {version}, where flanmix {__version__} knows {SCHEMA_VERSION}"
+        raise BuildError(Problem(what, file=str(file), hint="use the flanmix that wrote it, or build again"))
+    return manifest  # type: ignore[no-any-return]
+
+
+def verify(folder: Path) -> dict[str, Any]:
+    """Check a built folder against its manifest, byte by byte; gives the manifest, or raises `BuildError` with all that differs."""
+    manifest = read(folder)
+    try:
+        problems = [*_shard_problems(folder, manifest), *_count_problems(folder, manifest)]
+    except (KeyError, TypeError, AttributeError) as error:
+        what = f"lacks or garbles {error}"
+        raise BuildError(Problem(what, file=str(folder / FILE), hint="build the folder again")) from error
+    if problems:
+        raise BuildError(problems)
+    return manifest
+
+
+def _shard_problems(folder: Path, manifest: Mapping[str, Any]) -> list[Problem]:
+    problems = []
+    named = {shard["file"] for shard in manifest["shards"]}
+    for shard in manifest["shards"]:
+        file = folder / shard["file"]
+        if not file.is_file():
+            problems.append(Problem("is missing", file=str(file), hint="build the folder again"))
+            continue
+        facts = file_facts(file)
+        wrong = [name for name in ("bytes", "sha256") if facts[name] != shard[name]]
+        if wrong:
+            what = f"{wrong[0]} is {facts[wrong[0]]}, where the manifest says {shard[wrong[0]]}"
+            problems.append(Problem(what, file=str(file), hint="the file was changed or damaged: build again"))
+        elif _rows_in(file) != shard["rows"]:
+            problems.append(Problem(f"does not hold {shard['rows']} rows", file=str(file), hint="build again"))
+    for file in sorted((folder / DATA).glob("*")) if (folder / DATA).is_dir() else []:
+        if f"{DATA}/{file.name}" not in named and not file.name.startswith((".", "_")):
+            problems.append(Problem("is not in the manifest", file=str(file), hint="move it out: trainers would read it"))
+    return problems
+
+
+def _rows_in(file: Path) -> int:
+    if file.suffix == ".parquet":
+        return int(pq.read_metadata(file).num_rows)
+    with pa.memory_map(str(file)) as source:
+        reader = pa.ipc.open_file(source)
+        return sum(reader.get_batch(index).num_rows for index in range(reader.num_record_batches))
+
+
+def _count_problems(folder: Path, manifest: Mapping[str, Any]) -> list[Problem]:
+    problems = []
+    if sum(shard["rows"] for shard in manifest["shards"]) != manifest["rows"]:
+        problems.append(Problem("the shards' rows do not add up to 'rows'", file=str(folder / FILE)))
+    for task in manifest["tasks"]:
+        if task["planned"] != task["written"] + sum(task["dropped"].values()):
+            what = f"{task['task']}: planned is not written + dropped"
+            problems.append(Problem(what, file=str(folder / FILE)))
+    return problems

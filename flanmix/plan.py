@@ -1,0 +1,190 @@
+"""The plan: exact counts for every task, and what stands at every position, before anything is rendered."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from flanmix.canonical import canonical_json
+from flanmix.order import Ints, Order, key64, keyed_words, mix64, permute
+from flanmix.rates import exact
+
+FORMAT = 1
+"""Goes into every plan's digest: raised whenever an equal plan would give other rows."""
+
+NO_TEMPLATE = -1
+OTHER = "any other"
+
+
+@dataclass(frozen=True)
+class PlannedTemplate:
+    """One wording as the plan fixes it; `where` says where it was written."""
+
+    id: str
+    input: str
+    target: str
+    style: str
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class PlannedTask:
+    """What one task gives: `rows` planned, drawn from `offered` of its `usable` rows.
+
+    `data` is the digest of its prepared rows, `guards[g]` the templates that serve rows of guard g. `share_asked` and
+    `bound` explain the number; they decide nothing.
+    """
+
+    name: str
+    type: str
+    rows: int
+    offered: int
+    usable: int
+    data: str
+    templates: tuple[PlannedTemplate, ...]
+    guards: tuple[tuple[int, ...], ...]
+    source_rows: int = 0
+    dropped: Mapping[str, int] | None = None
+    share_asked: float = 0.0
+    bound: str = ""
+
+    @property
+    def epochs(self) -> float:
+        """How often its offered rows are passed over."""
+        return self.rows / self.offered
+
+
+@dataclass(frozen=True)
+class _Style:
+    """A share of a task's draws that goes to some of its templates: member(j) = floor((j+1)a+o)/b) - floor((ja+o)/b)."""
+
+    name: str
+    templates: tuple[int, ...]
+    share: Fraction
+    offset: int
+
+    def before(self, draws: Ints) -> Ints:
+        """How many of the first `draws` draws are its own; within one of their share, for any number of them."""
+        return (draws * self.share.numerator + self.offset) // self.share.denominator
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A resolved mixture. Position k → (task, epoch, source row, template) is a pure function of this value.
+
+    `styles` are the shares asked of template styles; `digest` names the plan: equal digests, equal rows.
+    """
+
+    name: str
+    seed: int
+    split: str
+    tasks: tuple[PlannedTask, ...]
+    styles: Mapping[str, float]
+
+    @cached_property
+    def rows(self) -> int:
+        """The number of positions."""
+        return sum(task.rows for task in self.tasks)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over all that decides the rows: not over names of files, nor over explanations."""
+        tasks = [
+            [t.name, t.type, t.rows, t.offered, t.usable, t.data, t.guards]
+            + [[p.id, p.input, p.target, p.style] for p in t.templates]
+            for t in self.tasks
+        ]
+        styles = {name: str(exact(share)) for name, share in self.styles.items()}
+        whole = canonical_json({"format": FORMAT, "seed": self.seed, "split": self.split, "tasks": tasks, "styles": styles})
+        return hashlib.sha256(whole.encode()).hexdigest()
+
+    @cached_property
+    def order(self) -> Order:
+        """The order of the mixture."""
+        keys = tuple(key64(self.seed, task.name, "time") for task in self.tasks)
+        return Order(tuple(task.rows for task in self.tasks), keys)
+
+    def indices(self, task: int, draws: Ints) -> tuple[Ints, Ints]:
+        """The epochs and the usable rows (indices from 0) that these draws of a task take.
+
+        Within an epoch every offered row comes once; the offered rows are a keyed sample of the usable ones.
+        """
+        planned = self.tasks[task]
+        epochs, within = np.divmod(draws, planned.offered)
+        for epoch in np.unique(epochs[epochs > 0]):
+            here = epochs == epoch
+            key = key64(self.seed, planned.name, "epoch", int(epoch))
+            within[here] = permute(within[here], planned.offered, key)
+        return epochs, permute(within, planned.usable, key64(self.seed, planned.name, "rows"))
+
+    def style_groups(self, task: int) -> tuple[_Style, ...]:
+        """The styles of a task in the order in which they choose their draws; the last takes what is left.
+
+        A style that the task has no template of passes its share on to the others.
+        """
+        planned = self.tasks[task]
+        by_style: dict[str, list[int]] = {}
+        for index, template in enumerate(planned.templates):
+            by_style.setdefault(template.style if template.style in self.styles else OTHER, []).append(index)
+        asked = {name: exact(self.styles[name]) for name in sorted(self.styles) if name in by_style}
+        rest = Fraction(1) - sum(asked.values(), Fraction(0))
+        if OTHER in by_style:
+            asked[OTHER] = rest
+        total = sum(asked.values(), Fraction(0))
+        left = Fraction(1)
+        groups = []
+        for name, share in asked.items():
+            part = (share / total if total else Fraction(1, len(asked))) / left if left else Fraction(0)
+            part = min(part, Fraction(1)).limit_denominator(1_000_000)
+            offset = key64(self.seed, planned.name, "style", name) % part.denominator
+            groups.append(_Style(name, tuple(by_style[name]), part, offset))
+            left -= share / total if total else Fraction(1, len(asked))
+        return tuple(groups)
+
+    def style_counts(self, task: int) -> dict[str, int]:
+        """How many of a task's planned rows each style is given; guards may move some at a row that no template of its style serves."""
+        left, counts = self.tasks[task].rows, {}
+        for group in self.style_groups(task)[:-1]:
+            counts[group.name] = int(group.before(np.array([left]))[0])
+            left -= counts[group.name]
+        last = self.style_groups(task)[-1]
+        return {**counts, last.name: left}
+
+    def templates(self, task: int, draws: Ints, epochs: Ints, rows: Ints, guards: npt.NDArray[np.int32]) -> Ints:
+        """The template of each draw, or `NO_TEMPLATE`.
+
+        A draw belongs to a style by its number; among the templates of the style that serve the row, the one with the
+        highest hash of (seed, task, template, row, epoch) is taken (rendezvous hashing), so that a new wording takes
+        rows from the others and moves none between them. Where none of the style serves the row, any other may.
+        """
+        planned, groups = self.tasks[task], self.style_groups(task)
+        scores = np.zeros((len(planned.templates), len(draws)), np.uint64)
+        counters = mix64(rows.astype(np.uint64) ^ mix64(epochs.astype(np.uint64)))
+        for index, template in enumerate(planned.templates):
+            key = key64(self.seed, planned.name, "template", template.id)
+            scores[index] = keyed_words(key, counters) | np.uint64(1)
+        serves = np.zeros((len(planned.guards), len(planned.templates)), bool)
+        for guard, templates in enumerate(planned.guards):
+            serves[guard, list(templates)] = True
+        wanted = np.zeros((len(groups), len(planned.templates)), bool)
+        for number, group in enumerate(groups):
+            wanted[number, list(group.templates)] = True
+        scores *= serves[guards].T  # no score where a template does not serve the row
+        own = scores * wanted[self._style_of(groups, draws)].T
+        any_other = scores * wanted[[group.share > 0 for group in groups]].any(axis=0)[:, None]
+        best = np.where(own.any(axis=0), own.argmax(axis=0), any_other.argmax(axis=0))
+        return np.where(any_other.any(axis=0), best, NO_TEMPLATE).astype(np.int64)
+
+    def _style_of(self, groups: Sequence[_Style], draws: Ints) -> Ints:
+        chosen = np.full(len(draws), len(groups) - 1, np.int64)
+        left, number = np.arange(len(draws)), draws.copy()
+        for index, group in enumerate(groups[:-1]):
+            before = group.before(number)
+            mine = group.before(number + 1) > before
+            chosen[left[mine]] = index
+            left, number = left[~mine], (number - before)[~mine]
+        return chosen

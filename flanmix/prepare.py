@@ -1,0 +1,180 @@
+"""From a task's source to its usable rows: canonical fields, drop rules and guards, kept as a memory-mapped file.
+
+Each prepared file is a pure function of the source's content and of what the task says about it, and is named by a
+digest of both; nothing in the cache ever needs to be invalidated, and any of it may be deleted.
+"""
+
+import hashlib
+import json
+import mmap
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+
+from flanmix.check import variables_of
+from flanmix.canonical import canonical_json
+from flanmix.durable import written_whole
+from flanmix.errors import FlanmixError, Problem, SourceError
+from flanmix.fields import FieldMaker
+from flanmix.bound import BoundTask
+from flanmix.sources import Rows, open_source
+from flanmix.sources.rows import merge_types
+
+FORMAT = 1
+"""Goes into every digest: raised whenever prepared bytes would change."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A task's usable rows: columns are its fields, `fm_row` (its row in the source, from 0) and `fm_guard`.
+
+    `guards[g]` are the indices of the templates that serve the rows with `fm_guard` g. `dropped` counts the other
+    rows of the source by reason.
+    """
+
+    file: Path
+    digest: str
+    source_rows: int
+    usable: int
+    dropped: Mapping[str, int]
+    guards: tuple[tuple[int, ...], ...]
+
+
+def cache_folder() -> Path:
+    """Where prepared files are kept: $FLANMIX_CACHE, or flanmix below the user's cache folder."""
+    if chosen := os.environ.get("FLANMIX_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flanmix"
+
+
+def prepare(bound: BoundTask, split: str = "train") -> Prepared:
+    """Prepare one split of a task, or find it prepared; raises `SourceError` or `TemplateError`."""
+    try:
+        rows = open_source(bound.task.source, split, bound.folder)
+        return _prepare(bound, rows)
+    except FlanmixError as error:
+        raise type(error)([_at_task(bound, problem) for problem in error.problems]) from error
+
+
+def _at_task(bound: BoundTask, problem: Problem) -> Problem:
+    """A problem of the data, told with the line of the task that led there."""
+    if problem.file and problem.file == bound.where.origin.file:
+        return problem
+    at_source = bound.where.at("source").problem("")
+    what = f"{problem.file}:{problem.line}: " if problem.line else f"{problem.file}: " if problem.file else ""
+    return Problem(f"{what}{problem.what}", at_source.file, at_source.line, "source", problem.hint)
+
+
+def _prepare(bound: BoundTask, rows: Rows) -> Prepared:
+    folder = cache_folder() / "prepared"
+    recipe = _recipe(bound)
+    if rows.identity is not None:
+        digest = _digest(rows.identity, recipe)
+        found = _load(folder, digest)
+        if found is not None:
+            return found
+    folder.mkdir(parents=True, exist_ok=True)
+    written = folder / f".{uuid4().hex}.arrow"
+    try:
+        prepared = _write(written, bound, rows)
+        if rows.identity is None:
+            with written.open("rb") as stream:
+                digest = _digest(hashlib.file_digest(stream, "sha256").hexdigest(), recipe)
+        prepared = Prepared(folder / f"{digest}.arrow", digest, **prepared)
+        with written_whole(prepared.file) as temporary:
+            os.replace(written, temporary)
+        with written_whole(folder / f"{digest}.json") as temporary:
+            facts = {key: value for key, value in asdict(prepared).items() if key not in ("file", "digest")}
+            temporary.write_text(canonical_json(facts), encoding="utf-8")
+        return prepared
+    finally:
+        written.unlink(missing_ok=True)
+
+
+def _recipe(bound: BoundTask) -> str:
+    """All that a task says about how its source becomes fields and guards."""
+    task = bound.task
+    whens = [item.template.when for item in bound.templates]
+    return canonical_json([FORMAT, task.fields, task.drop, sorted(variables_of(bound)), whens])
+
+
+def _digest(identity: str, recipe: str) -> str:
+    return hashlib.sha256(f"{identity}\0{recipe}".encode()).hexdigest()
+
+
+def _load(folder: Path, digest: str) -> Prepared | None:
+    file, facts = folder / f"{digest}.arrow", folder / f"{digest}.json"
+    if not (file.is_file() and facts.is_file()):
+        return None
+    found = json.loads(facts.read_text(encoding="utf-8"))
+    found["guards"] = tuple(tuple(guard) for guard in found["guards"])
+    return Prepared(file, digest, **found)
+
+
+class _Wider(Exception):
+    """A later batch needs a wider type for a computed field: start again with it."""
+
+
+def _write(file: Path, bound: BoundTask, rows: Rows) -> dict[str, Any]:
+    """Write a task's usable rows; gives the facts of `Prepared`."""
+    types: dict[str, pa.DataType] = {}
+    while True:
+        try:
+            return _write_once(file, FieldMaker(bound, rows.schema, rows.shown), rows, types)
+        except _Wider:
+            continue
+
+
+def _write_once(file: Path, maker: FieldMaker, rows: Rows, types: dict[str, pa.DataType]) -> dict[str, Any]:
+    writer: Any = None
+    total = usable = 0
+    try:
+        for batch in rows.batches():
+            kept = maker.usable(batch, total)
+            total += len(batch)
+            widened = _widen(types, kept.schema, maker)
+            if widened and writer is not None:
+                raise _Wider
+            schema = pa.schema([pa.field(name, types[name]) for name in kept.schema.names])
+            writer = writer or pa.ipc.new_file(str(file), schema)
+            if len(kept):
+                writer.write_batch(kept.cast(schema))
+            usable += len(kept)
+    finally:
+        if writer is not None:
+            writer.close()
+    if not usable:
+        why = ", ".join(f"{reason}: {count}" for reason, count in maker.dropped.items())
+        hint = f"of {total} rows none is usable ({why})" if total else "it is empty"
+        raise SourceError(Problem("has no usable rows", file=rows.shown, hint=hint))
+    return {"source_rows": total, "usable": usable, "dropped": dict(maker.dropped), "guards": tuple(maker.guards)}
+
+
+def _widen(types: dict[str, pa.DataType], schema: pa.Schema, maker: FieldMaker) -> bool:
+    """Widen `types` so that they hold a batch of this schema too; says whether anything changed."""
+    before = dict(types)
+    for field in schema:
+        wider = merge_types(types.get(field.name, pa.null()), field.type)
+        if wider is None:
+            what = f"is {types[field.name]} in some rows and {field.type} in others"
+            raise SourceError(maker.bound.where.at("fields", field.name).problem(what, "give it one type"))
+        types[field.name] = wider
+    return types != before
+
+
+class Mapped:
+    """A prepared file, memory-mapped; `release` gives its pages back to the system."""
+
+    def __init__(self, file: Path) -> None:
+        with file.open("rb") as stream:
+            self._map = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        self.table = pa.ipc.open_file(pa.py_buffer(self._map)).read_all()
+
+    def release(self) -> None:
+        """Drop the pages read so far: they are clean, and the system reads them again where needed."""
+        self._map.madvise(mmap.MADV_DONTNEED)

@@ -1,0 +1,157 @@
+"""One shard: a slice of positions, rendered, laid out and written whole, and the receipt for it."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from flanmix.canonical import canonical_json
+from flanmix.durable import write_text, written_whole
+from flanmix.examples import Examples, Slice
+from flanmix.layouts import LAYOUTS, METADATA, lay_out, schema_of
+from flanmix.plan import Plan
+
+Format = Literal["parquet", "arrow"]
+DATA, STATE = "data", ".flanmix"
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that decides the bytes of a build: the plan and how it is written.
+
+    `group_rows` positions are rendered and written at a time: one row group of Parquet, one batch of Arrow.
+    """
+
+    plan: Plan
+    files: tuple[Path, ...]
+    layout: str
+    separator: str
+    metadata: bool
+    format: Format
+    shard_rows: int
+    group_rows: int
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the plan's digest and the options."""
+        options = [self.layout, self.separator, self.metadata, self.format, self.shard_rows, self.group_rows]
+        return hashlib.sha256(canonical_json([self.plan.digest, *options]).encode()).hexdigest()
+
+    @property
+    def shards(self) -> int:
+        """The number of shards."""
+        return -(-self.plan.rows // self.shard_rows)
+
+    def file(self, shard: int) -> str:
+        """A shard's path in the built folder, in the naming that `datasets` expects."""
+        return f"{DATA}/{self.plan.split}-{shard:05d}-of-{self.shards:05d}.{self.format}"
+
+    def receipt(self, shard: int) -> str:
+        """The path of a shard's receipt, while the build is unfinished."""
+        return f"{STATE}/{shard:05d}.json"
+
+
+def write_shard(job: Job, examples: Examples, shard: int, folder: Path, progress: Callable[[int], None]) -> None:
+    """Build one shard and its receipt; `progress` is told of positions done. Raises `TemplateError` or `OSError`."""
+    tally = _Tally()
+    start, stop = shard * job.shard_rows, min((shard + 1) * job.shard_rows, job.plan.rows)
+    target = folder / job.file(shard)
+    with written_whole(target) as temporary, _Writer(temporary, job) as writer:
+        for begin in range(start, stop, job.group_rows):
+            end = min(begin + job.group_rows, stop)
+            found = examples.slice(begin, end)
+            tally.add(found)
+            writer.write(lay_out(found.table, job.layout, separator=job.separator, metadata=job.metadata))
+            examples.release()
+            progress(end - begin)
+    receipt = {"file": job.file(shard), "build": job.digest, **file_facts(target), **tally.facts()}
+    write_text(folder / job.receipt(shard), canonical_json(receipt))
+
+
+def file_facts(file: Path) -> dict[str, Any]:
+    """The size and SHA-256 of a file."""
+    with file.open("rb") as stream:
+        return {"bytes": file.stat().st_size, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
+
+
+class _Writer:
+    """Writes tables of one schema to a Parquet or Arrow file."""
+
+    def __init__(self, file: Path, job: Job) -> None:
+        schema = schema_of(job.layout, metadata=job.metadata)
+        self._writer: Any
+        if job.format == "parquet":
+            repetitive = [*LAYOUTS[job.layout].REPETITIVE, *(METADATA.names if job.metadata else [])]
+            self._writer = pq.ParquetWriter(
+                file,
+                schema,
+                compression="zstd",
+                use_dictionary=repetitive or False,
+                write_page_checksum=True,
+                write_statistics=METADATA.names if job.metadata else False,
+            )
+        else:
+            self._writer = pa.ipc.new_file(str(file), schema)
+
+    def write(self, table: pa.Table) -> None:
+        """Write one row group, or one batch; nothing for an empty table."""
+        if table.num_rows:
+            table = table.combine_chunks()
+            self._writer.write_table(table, max(table.num_rows, 1))
+
+    def __enter__(self) -> "_Writer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.close()
+
+
+class _Tally:
+    """Counts and digests what goes into a shard, whatever its layout and format."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.written: Counter[tuple[str, str]] = Counter()
+        self.dropped: Counter[tuple[str, str]] = Counter()
+        self.digests: defaultdict[str, Any] = defaultdict(hashlib.sha256)
+
+    def add(self, found: Slice) -> None:
+        table = found.table.combine_chunks()
+        self.rows += table.num_rows
+        self.dropped.update(found.dropped)
+        counts = table.group_by(["fm_task", "fm_template"]).aggregate([([], "count_all")])
+        for row in counts.to_pylist():
+            self.written[row["fm_task"], row["fm_template"]] += row["count_all"]
+        for name in ("input", "target", *METADATA.names):
+            for part, piece in _bytes_of(table.column(name)):
+                self.digests[f"{name} {part}"].update(piece)
+
+    def facts(self) -> dict[str, Any]:
+        whole = hashlib.sha256(canonical_json({k: v.hexdigest() for k, v in self.digests.items()}).encode())
+        tasks: dict[str, dict[str, Any]] = {}
+        for (task, template), count in sorted(self.written.items()):
+            tasks.setdefault(task, {"templates": {}, "dropped": {}})["templates"][template] = count
+        for (task, reason), count in sorted(self.dropped.items()):
+            tasks.setdefault(task, {"templates": {}, "dropped": {}})["dropped"][reason] = count
+        return {"rows": self.rows, "rows_sha256": whole.hexdigest(), "tasks": tasks}
+
+
+def _bytes_of(column: pa.ChunkedArray) -> Iterator[tuple[str, Any]]:
+    """The values of a column as streams of bytes that do not depend on how it is cut into chunks."""
+    for chunk in column.chunks:
+        if pa.types.is_dictionary(chunk.type):
+            chunk = chunk.dictionary_decode()
+        if pa.types.is_string(chunk.type) or pa.types.is_large_string(chunk.type):
+            yield "lengths", np.asarray(pc.binary_length(chunk)).astype("<i8").tobytes()
+            offsets = np.frombuffer(chunk.buffers()[1], np.int64 if pa.types.is_large_string(chunk.type) else np.int32)
+            first, last = int(offsets[chunk.offset]), int(offsets[chunk.offset + len(chunk)])
+            yield "bytes", memoryview(chunk.buffers()[2])[first:last] if last > first else b""
+        else:
+            yield "values", chunk.to_numpy().astype("<i8").tobytes()

@@ -1,0 +1,267 @@
+"""Local Parquet, Arrow, JSONL, CSV and TSV files, by path or glob."""
+
+import glob
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.json
+import pyarrow.parquet as pq
+
+from flanmix.errors import Problem, SourceError
+from flanmix.sources.rows import Rows, bounded, digest_of_files, fit, merge_schemas, normal_schema
+from flanmix.spec import FileSource
+
+_ENDINGS = {
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+}
+_JSON_BLOCK = 8 << 20
+_MAX_LINE = 256 << 20
+
+
+def open_files(source: FileSource, split: str, folder: Path | None) -> Rows:
+    """Open one split of local files; raises `SourceError`."""
+    patterns = _patterns(source, split)
+    files = [file for pattern in patterns for file in _expand(pattern, folder)]
+    shown = ", ".join(patterns)
+    kind = source.format or _format_of(files)
+    if kind not in ("csv", "tsv") and (source.columns or source.delimiter or source.quoting is not None):
+        raise SourceError(Problem(f"'columns', 'delimiter' and 'quoting' are for CSV and TSV, not {kind}", file=shown))
+    reader = _READERS[kind](source, kind)
+    schemas = [reader.schema(file) for file in files]
+    schema = reduce(lambda one, other: merge_schemas(one, other, shown), schemas)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for file in files:
+            try:
+                for batch in reader.batches(file, schema):
+                    yield fit(batch, schema)
+            except (pa.ArrowException, OSError, UnicodeError) as error:
+                raise _broken(file, error) from error
+
+    options = source.model_dump_json(include={"columns", "delimiter", "quoting"})
+    return Rows(shown, digest_of_files(files, kind, options), schema, lambda: bounded(batches()))
+
+
+def _patterns(source: FileSource, split: str) -> tuple[str, ...]:
+    files = source.files
+    if isinstance(files, dict):
+        if split not in files:
+            raise SourceError(f"no files for the split '{split}'", hint=f"there are {', '.join(files)}")
+        files = files[split]
+    elif split != "train":
+        hint = "write files: {train: …, " + split + ": …}"
+        raise SourceError(f"no files for the split '{split}'", hint=hint)
+    return (files,) if isinstance(files, str) else files
+
+
+def _expand(pattern: str, folder: Path | None) -> list[Path]:
+    whole = Path(pattern).expanduser()
+    whole = whole if whole.is_absolute() or folder is None else folder / whole
+    if whole.is_file():
+        return [whole]
+    files = sorted(Path(name) for name in glob.glob(str(whole), recursive=True) if Path(name).is_file())
+    if not files:
+        where = f"no file of that name below {folder}" if folder else "no file of that name"
+        raise SourceError(Problem(where, file=pattern, hint="a path is relative to the folder of the YAML file"))
+    return files
+
+
+def _format_of(files: Sequence[Path]) -> str:
+    kinds = {_ENDINGS.get(Path(file.name.removesuffix(".gz")).suffix) for file in files}
+    if len(kinds) == 1 and (kind := kinds.pop()):
+        return kind
+    ending = next((file for file in files if Path(file.name.removesuffix(".gz")).suffix not in _ENDINGS), files[0])
+    hint = "give 'format': parquet, arrow, jsonl, csv or tsv"
+    raise SourceError(Problem("the files' endings do not tell one format", file=str(ending), hint=hint))
+
+
+def _broken(file: Path, error: Exception, line: int | None = None) -> SourceError:
+    what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if "UTF8" in what.replace("-", "").upper():
+        line, what = _first_bad_line(file), "is not UTF-8 text"
+    return SourceError(Problem(f"cannot be read: {what}", file=str(file), line=line, hint="repair or leave out the file"))
+
+
+def _first_bad_line(file: Path) -> int | None:
+    with pa.input_stream(str(file), compression="detect") as stream:
+        for number, block in _line_blocks(stream, file):
+            for offset, line in enumerate(block.split(b"\n")):
+                try:
+                    line.decode("utf-8")
+                except UnicodeDecodeError:
+                    return number + offset
+    return None
+
+
+def _line_blocks(stream: Any, file: Path) -> Iterator[tuple[int, bytes]]:
+    """Blocks of whole lines, each with the number of its first line (from 1)."""
+    number, rest = 1, b""
+    while data := stream.read(_JSON_BLOCK):
+        head, newline, tail = (rest + data).rpartition(b"\n")
+        rest = tail
+        if newline:
+            yield number, head + newline
+            number += head.count(b"\n") + 1
+        elif len(rest) > _MAX_LINE:
+            raise _broken(file, ValueError(f"a line is longer than {_MAX_LINE:,} bytes"), number)
+    if rest:
+        yield number, rest
+
+
+@dataclass(frozen=True)
+class _Parquet:
+    source: FileSource
+    kind: str
+
+    def schema(self, file: Path) -> pa.Schema:
+        try:
+            return normal_schema(pq.read_schema(file))
+        except (pa.ArrowException, OSError) as error:
+            raise _broken(file, error) from error
+
+    def batches(self, file: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        with pq.ParquetFile(file, page_checksum_verification=True) as parquet:
+            yield from parquet.iter_batches(batch_size=8192)
+
+
+@dataclass(frozen=True)
+class _Arrow:
+    source: FileSource
+    kind: str
+
+    def schema(self, file: Path) -> pa.Schema:
+        try:
+            return normal_schema(self._open(file).schema)
+        except (pa.ArrowException, OSError) as error:
+            raise _broken(file, error) from error
+
+    def _open(self, file: Path) -> Any:
+        try:
+            return pa.ipc.open_file(pa.memory_map(str(file)))
+        except pa.ArrowInvalid:
+            return pa.ipc.open_stream(pa.memory_map(str(file)))
+
+    def batches(self, file: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        reader = self._open(file)
+        if isinstance(reader, pa.ipc.RecordBatchFileReader):
+            yield from (reader.get_batch(index) for index in range(reader.num_record_batches))
+        else:
+            yield from reader
+
+
+@dataclass(frozen=True)
+class _Delimited:
+    """CSV and TSV. Every column is text as it stands: no guessed numbers, no `NA` turned into null."""
+
+    source: FileSource
+    kind: str
+
+    def _open(self, file: Path, names: Sequence[str] | None = None) -> Any:
+        tsv = self.kind == "tsv"
+        quoting = self.source.quoting if self.source.quoting is not None else not tsv
+
+        def refuse(row: Any) -> str:
+            what = f"{row.actual_columns} cells where {row.expected_columns} are expected"
+            raise _broken(file, ValueError(what), row.number)
+
+        return pa.csv.open_csv(
+            pa.input_stream(str(file), compression="detect"),
+            read_options=pa.csv.ReadOptions(column_names=self.source.columns, use_threads=False),
+            parse_options=pa.csv.ParseOptions(
+                delimiter=self.source.delimiter or ("\t" if tsv else ","),
+                quote_char='"' if quoting else False,
+                newlines_in_values=quoting,
+                invalid_row_handler=refuse,
+            ),
+            convert_options=pa.csv.ConvertOptions(
+                column_types=dict.fromkeys(names or (), pa.large_string()), strings_can_be_null=False
+            ),
+        )
+
+    def schema(self, file: Path) -> pa.Schema:
+        names = self.source.columns
+        if names is None:
+            try:
+                names = tuple(self._open(file).schema.names)
+            except (pa.ArrowException, OSError, UnicodeError) as error:
+                raise _broken(file, error) from error
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise SourceError(Problem(f"has two columns called '{twice[0]}'", file=str(file), line=1))
+        return pa.schema([pa.field(name, pa.large_string()) for name in names])
+
+    def batches(self, file: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        yield from self._open(file, schema.names)
+
+
+@dataclass(frozen=True)
+class _Jsonl:
+    """One JSON object a line. The schema is that of all lines, and text that looks like a date stays text."""
+
+    source: FileSource
+    kind: str
+
+    def _tables(self, file: Path, schema: pa.Schema | None) -> Iterator[pa.Table]:
+        options = pa.json.ParseOptions(explicit_schema=schema, newlines_in_values=False)
+        with pa.input_stream(str(file), compression="detect") as stream:
+            for number, block in _line_blocks(stream, file):
+                if not block.strip():
+                    continue
+                reading = pa.json.ReadOptions(block_size=len(block) + 1, use_threads=False)
+                try:
+                    yield pa.json.read_json(pa.BufferReader(block), read_options=reading, parse_options=options)
+                except pa.ArrowInvalid as error:
+                    row = re.search(r"in row (\d+)", str(error))
+                    raise _broken(file, error, _line_of_row(block, number, int(row[1]) if row else 0)) from error
+
+    def schema(self, file: Path) -> pa.Schema:
+        merged = pa.schema([])
+        try:
+            for table in self._tables(file, None):
+                merged = merge_schemas(merged, _dates_as_text(table.schema), str(file))
+        except (OSError, pa.ArrowException) as error:
+            raise _broken(file, error) from error
+        return normal_schema(merged)
+
+    def batches(self, file: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        for table in self._tables(file, schema):
+            yield from table.to_batches()
+
+
+def _line_of_row(block: bytes, first: int, row: int) -> int:
+    lines = [number for number, line in enumerate(block.split(b"\n"), first) if line.strip()]
+    return lines[min(row, len(lines) - 1)]
+
+
+def _dates_as_text(schema: pa.Schema) -> pa.Schema:
+    def plain(kind: pa.DataType) -> pa.DataType:
+        if pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_time(kind):
+            return pa.string()
+        if pa.types.is_list(kind):
+            return pa.list_(plain(kind.value_type))
+        if pa.types.is_struct(kind):
+            return pa.struct([pa.field(field.name, plain(field.type)) for field in kind])
+        return kind
+
+    return pa.schema([pa.field(field.name, plain(field.type)) for field in schema])
+
+
+_READERS: dict[str, Any] = {
+    "parquet": _Parquet,
+    "arrow": _Arrow,
+    "csv": _Delimited,
+    "tsv": _Delimited,
+    "jsonl": _Jsonl,
+}

@@ -1,0 +1,239 @@
+"""What people write down, as frozen values: tasks, families, mixtures."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag, model_validator
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*$"
+SLUG_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=200)]
+"""Slash-separated slugs, so that it is a safe path under any root: `glue/rte`."""
+Slug = Annotated[str, StringConstraints(pattern=SLUG_PATTERN, max_length=100)]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)]
+Text = Annotated[str, StringConstraints(min_length=1)]
+Count = Annotated[int, Field(strict=True, ge=1)]
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Spec(BaseModel):
+    """Base of all specs: frozen, and an unknown key is an error.
+
+    The key named by `head` may be given first and without its name: `Task("glue/rte", type="nli", …)`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, arbitrary_types_allowed=True)
+    head: ClassVar[str | None] = None
+
+    def __init__(self, head: Any = None, /, **data: Any) -> None:
+        if head is not None:
+            if self.head is None:
+                raise TypeError(f"{type(self).__name__} takes its values by name only")
+            data[self.head] = head
+        super().__init__(**data)
+
+
+class HubSource(Spec):
+    """A dataset that `datasets.load_dataset` reads, under its own argument names.
+
+    `split` maps flanmix's split names to the dataset's: `{train: train, validation: test}`.
+    """
+
+    path: Text
+    name: str | None = None
+    revision: str | None = None
+    data_dir: str | None = None
+    data_files: str | tuple[str, ...] | dict[str, str | tuple[str, ...]] | None = None
+    split: dict[Slug, Text] = Field(default={"train": "train"}, min_length=1)
+
+
+class FileSource(Spec):
+    """Local files, by path or glob, relative to the folder of the file that names them.
+
+    `format` is read off the names' ending where it is not given. `columns` names the columns of a CSV or TSV
+    without a header line; all its columns are text. A TSV has no quoting; a CSV has `"`, unless `quoting: false`.
+    """
+
+    files: Text | tuple[Text, ...] | dict[Slug, Text | tuple[Text, ...]]
+    format: Literal["parquet", "arrow", "jsonl", "csv", "tsv"] | None = None
+    columns: tuple[Text, ...] | None = None
+    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = None
+    quoting: bool | None = None
+
+
+class TableSource(Spec):
+    """Rows in memory: a list of dicts, a pandas data frame or an Arrow table. Only from Python."""
+
+    table: Any
+
+
+class GeneratorSource(Spec):
+    """Rows made by a seeded generator: a bundled one by name, or (from Python) any function of a `Draw`."""
+
+    generator: Any
+    rows: Count
+    seed: Seed = 0
+    args: dict[Identifier, Any] = {}
+
+
+def _kind_of_source(value: Any) -> str | None:
+    if isinstance(value, Spec):
+        return type(value).__name__
+    kinds = {"files": "FileSource", "generator": "GeneratorSource", "table": "TableSource", "path": "HubSource"}
+    return next((kinds[key] for key in kinds if isinstance(value, Mapping) and key in value), None)
+
+
+Source = Annotated[
+    Annotated[HubSource, Tag("HubSource")]
+    | Annotated[FileSource, Tag("FileSource")]
+    | Annotated[TableSource, Tag("TableSource")]
+    | Annotated[GeneratorSource, Tag("GeneratorSource")],
+    Discriminator(
+        _kind_of_source,
+        custom_error_type="source",
+        custom_error_message="a source needs one of the keys 'path' (load_dataset), 'files' or 'generator'",
+    ),
+]
+
+
+class Template(Spec):
+    """One wording: how a row becomes an input and a target.
+
+    `when` is a Jinja expression; the template serves only rows for which it holds.
+
+    >>> Template("ask", input="{{ question }}", target="{{ answer }}").name
+    'ask'
+    """
+
+    head: ClassVar[str] = "name"
+    name: Slug
+    input: Text
+    target: Text
+    when: Text | None = None
+    tags: tuple[Slug, ...] = ()
+
+
+class Family(Spec):
+    """The templates that serve every task of one type, and the fields they may use."""
+
+    head: ClassVar[str] = "family"
+    name: Slug = Field(alias="family")
+    description: str = ""
+    fields: tuple[Identifier, ...] = Field(min_length=1)
+    templates: tuple[Template, ...] = Field(min_length=1)
+
+
+class TemplateUse(Spec):
+    """Which templates serve a task: those of the families in `use`, less `without`, and those in `add`."""
+
+    use: tuple[Slug, ...] | None = None
+    without: tuple[Slug, ...] = ()
+    add: tuple[Template, ...] = ()
+
+
+class Task(Spec):
+    """A source dataset wrapped for instruction tuning.
+
+    `fields` maps canonical fields to a column, a nested path (`answers.text`), a constant list, or a Jinja
+    expression; without it the templates use the columns as they are. Rows for which `drop` holds are left out
+    and counted.
+
+    >>> Task("toy/sum", type="arithmetic", source=[{"question": "1 + 1?", "answer": "2"}]).name
+    'toy/sum'
+    """
+
+    head: ClassVar[str] = "task"
+    name: Name = Field(alias="task")
+    type: Slug
+    description: str = ""
+    tags: tuple[Slug, ...] = ()
+    source: Source
+    fields: dict[Identifier, Text | tuple[str, ...]] | None = None
+    drop: Text | None = None
+    templates: TemplateUse = TemplateUse()
+    licence: str | None = None
+    citation: str | None = None
+    languages: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        data = dict(data)
+        if isinstance(data.get("templates"), list | tuple):
+            data["templates"] = {"use": (), "add": tuple(data["templates"])}
+        source = data.get("source")
+        if source is not None and not isinstance(source, str | Mapping | Spec):
+            data["source"] = TableSource(table=source)
+        return data
+
+
+class Limits(Spec):
+    """What bounds a task's rows.
+
+    `max_rows`: rows a task may offer, drawn at random. `rate_cap`: the size it counts for when shares are worked
+    out. `temperature` T: shares go by size^(1/T). `max_epochs`: passes over the offered rows at most.
+    `min_share`: the share of the mixture it gets at least (of each task in `defaults`, of the whole part in a part).
+    """
+
+    max_rows: Count | None = None
+    rate_cap: Count | None = None
+    temperature: Positive | None = None
+    max_epochs: Positive | None = None
+    min_share: Share | None = None
+
+
+class Part(Limits):
+    """A selector (or another mixture) and at most one of `weight`, `rows`, `epochs`.
+
+    >>> Part("type:nli glue/*", weight=2).select
+    'type:nli glue/*'
+    """
+
+    head: ClassVar[str] = "select"
+    select: Text | None = None
+    mixture: Name | None = None
+    weight: Positive | None = None
+    rows: Count | None = None
+    epochs: Positive | None = None
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if (self.select is None) == (self.mixture is None):
+            raise ValueError("a part needs either 'select' or 'mixture'")
+        if sum(value is not None for value in (self.weight, self.rows, self.epochs)) > 1:
+            raise ValueError("a part takes at most one of 'weight', 'rows', 'epochs'")
+        return self
+
+
+class Mixture(Spec):
+    """The recipe of a mixture: parts, a budget in rows or epochs, limits, shares of styles.
+
+    >>> Mixture("mini", parts=[Part("type:nli", weight=2)], rows=1000).parts[0].weight
+    2.0
+    """
+
+    head: ClassVar[str] = "mixture"
+    name: Name = Field(alias="mixture")
+    description: str = ""
+    seed: Seed = 0
+    rows: Count | None = None
+    epochs: Positive | None = None
+    split: Slug = "train"
+    parts: tuple[Part, ...] = Field(min_length=1)
+    defaults: Limits = Limits()
+    styles: dict[Literal["inverted", "cot", "options"], Share] = {}
+    layout: Literal["prompt_completion", "messages"] = "prompt_completion"
+    separator: str = "\n"
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> Self:
+        if self.rows is not None and self.epochs is not None:
+            raise ValueError("a mixture takes 'rows' or 'epochs', not both")
+        if sum(self.styles.values()) > 1:
+            raise ValueError(f"the shares in 'styles' add up to {sum(self.styles.values()):g}, more than 1")
+        return self

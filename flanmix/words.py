@@ -1,0 +1,42 @@
+"""The closed lists of words that specs may use."""
+
+TASK_TYPES = frozenset(
+    {
+        "arithmetic",
+        "closed_book_qa",
+        "code",
+        "commonsense",
+        "coreference",
+        "data_to_text",
+        "dates",
+        "dialogue",
+        "grammar",
+        "lexical",
+        "logic",
+        "math_word_problems",
+        "multiple_choice",
+        "nli",
+        "paraphrase",
+        "reading_comprehension",
+        "reasoning",
+        "sentence_completion",
+        "sentiment",
+        "simplification",
+        "sorting",
+        "string_manipulation",
+        "structure_to_text",
+        "summarization",
+        "topic_classification",
+        "toxicity",
+        "translation",
+        "units",
+        "word_sense",
+    }
+)
+"""Task types with a name in the field. A family adds its own name to them."""
+
+STYLES = ("inverted", "cot", "options")
+"""Template tags that a mixture may give a share; the first of them that a template carries is its style."""
+
+PLAIN = "plain"
+"""The style of a template that carries none of `STYLES`."""

@@ -1,0 +1,1 @@
+"""Instruction templates, one YAML file for each task type."""
