@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import index
 from pathlib import Path
 from typing import Any, Self
 
+from pydantic import model_validator
+
 from flanmix import manifest, registry, spec
 from flanmix.bound import BoundTask
-from flanmix.build import Options, build, clear, make_job
-from flanmix.errors import UsageError
+from flanmix.build import Options, build, make_job
+from flanmix.errors import SpecError, UsageError
 from flanmix.examples import Example, Examples
+from flanmix.folder import clear
 from flanmix.planner import Planned, plan_mixture
 from flanmix.preview import Preview, preview
 from flanmix.report import plan_records, plan_table
@@ -23,11 +27,14 @@ class Mixture(spec.Mixture):
     4.0
     """
 
-    def __init__(self, name: Any = None, /, **data: Any) -> None:
-        limits = {key: data.pop(key) for key in spec.Limits.model_fields if key in data}
+    @model_validator(mode="before")
+    @classmethod
+    def _limits_by_name(cls, data: Any) -> Any:
+        limits = {key: data[key] for key in spec.Limits.model_fields if key in data}
         if limits and "defaults" in data:
-            raise UsageError(f"{', '.join(limits)} is given both by name and next to 'defaults'", hint="choose one place")
-        super().__init__(name, **data, **({"defaults": limits} if limits else {}))
+            raise UsageError(f"{', '.join(limits)} is given by name, and 'defaults' too", hint="choose one place")
+        rest = {key: value for key, value in data.items() if key not in limits}
+        return {**rest, "defaults": limits} if limits else rest
 
     def plan(
         self,
@@ -52,15 +59,21 @@ def with_choices(
 ) -> spec.Mixture:
     """The mixture with another budget, seed or split than it was written with; raises `UsageError`."""
     if rows is not None and epochs is not None:
-        raise UsageError("a mixture takes rows or epochs, not both")
+        raise UsageError("a mixture takes rows or epochs, not both", hint="leave one out")
     changes: dict[str, Any] = {} if rows is epochs is None else {"rows": rows, "epochs": epochs}
     changes |= {key: value for key, value in (("seed", seed), ("split", split)) if value is not None}
     data = {name: getattr(mixture, name) for name in type(mixture).model_fields} | changes
-    return spec.Mixture(**data)
+    try:
+        return spec.Mixture(**data)
+    except SpecError as error:
+        raise UsageError(error.problems) from error
 
 
 class Task(BoundTask):
     """A task of a registry, with the templates that serve it."""
+
+    def __repr__(self) -> str:
+        return f"<Task {self.task.name}: {self.task.type}, {len(self.templates)} templates>"
 
     def preview(
         self, rows: int | Sequence[int] = 3, *, templates: Sequence[str] | None = None, split: str = "train"
@@ -138,6 +151,7 @@ class Plan:
         return self.rows
 
     def __getitem__(self, position: int) -> Example:
+        position = index(position)
         if not -self.rows <= position < self.rows:
             raise IndexError(f"position {position} of a mixture of {self.rows} rows")
         return self._examples.example(position % self.rows)

@@ -2,10 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 
+from flanmix.bound import BoundTask
 from flanmix.errors import Problem, TemplateError, did_you_mean
 from flanmix.origin import Where
-from flanmix.bound import BoundTask
-from flanmix.render.environment import BUILT_IN, BadTemplate, compile_expression, compile_template, is_expression
+from flanmix.render.environment import (
+    BUILT_IN,
+    BadTemplate,
+    compile_expression,
+    compile_template,
+    is_expression,
+    line_of_name,
+)
 
 OPTIONS = "options"
 """The field that is made from `choices`, one line each, for every task that has them."""
@@ -31,13 +38,13 @@ def fields_of(bound: BoundTask) -> frozenset[str] | None:
 
 
 def variables_of(bound: BoundTask) -> frozenset[str]:
-    """The names that the task's templates do use."""
+    """The names that the task's templates do use; without fields, those of `BUILT_IN` are among them."""
     used: set[str] = set()
     for item in bound.templates:
         used |= compile_template(item.template.input).variables | compile_template(item.template.target).variables
         used |= compile_expression(item.template.when).variables if item.template.when else set()
     known = fields_of(bound)
-    return frozenset(used - BUILT_IN if known is None else used & known)
+    return frozenset(used if known is None else used & known)
 
 
 def _expression_problems(bound: BoundTask) -> Iterator[Problem]:
@@ -66,15 +73,11 @@ def _template_problems(bound: BoundTask) -> Iterator[Problem]:
             for variable in sorted(_variables(text) - known - BUILT_IN):
                 what = f"'{variable}' is no field of the task {bound.task.name}"
                 hint = f"its fields are {', '.join(sorted(known))}"
-                yield where.problem(what, did_you_mean(variable, known) or hint, into_text=_line_of(text, variable))
+                yield where.problem(what, did_you_mean(variable, known) or hint, into_text=line_of_name(text, variable))
 
 
 def _variables(text: str) -> frozenset[str]:
     return compile_template(text).variables
-
-
-def _line_of(text: str, variable: str) -> int:
-    return text[: max(text.find(variable), 0)].count("\n") + 1
 
 
 def _compiles(text: str, where: Where, *, expression: bool) -> Iterator[Problem]:

@@ -1,10 +1,23 @@
 """Files that are either whole or not there: temporary name, fsync, rename, fsync of the folder."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
+
+_TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp")
+
+
+def name_to_be(name: str) -> str:
+    """The name that a temporary file would have got; any other name as it is.
+
+    >>> name_to_be(".card.md.0123abcd.tmp"), name_to_be("card.md")
+    ('card.md', 'card.md')
+    """
+    match = _TEMPORARY.fullmatch(name)
+    return match[1] if match else name
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +14,9 @@ import pyarrow.compute as pc
 from flanmix.errors import Problem, TemplateError
 from flanmix.fields import GUARD, ROW
 from flanmix.layouts import METADATA
+from flanmix.mapped import Mapped
 from flanmix.order import Ints
 from flanmix.plan import NO_TEMPLATE, Plan
-from flanmix.prepare import Mapped
 from flanmix.render import RowError, render_text
 
 
@@ -74,23 +73,28 @@ class Examples:
 
     def slice(self, start: int, stop: int) -> Slice:
         """Render positions `start` … `stop` - 1; raises `TemplateError` with the template's place and the row."""
+        return self._assemble(*self._draw(start, stop), start)
+
+    def example(self, position: int) -> Example:
+        """Render one position."""
+        (task,), drawn, texts = self._draw(position, position + 1)
+        found = self._assemble(np.array([task]), drawn, texts, position)
+        planned, template = self.plan.tasks[task], int(drawn.templates[0])
+        name = "" if template == NO_TEMPLATE else planned.templates[template].id
+        row, epoch = int(drawn.rows[0]), int(drawn.epochs[0])
+        (kept,) = found.table.select(["input", "target"]).to_pylist() or [{"input": "", "target": ""}]
+        reason = next((reason for _, reason in found.dropped), None)
+        return Example(position, planned.name, planned.type, name, row, epoch, **kept, dropped=reason)
+
+    def _draw(self, start: int, stop: int) -> tuple[Ints, "_Drawn", list[tuple[Ints, pa.Array, pa.Array]]]:
+        """The tasks at some positions, what was drawn there, and the rendered texts with their places in the slice."""
         tasks, draws = self.plan.order.slice(start, stop)
         drawn = _Drawn.empty(len(tasks))
         texts: list[tuple[Ints, pa.Array, pa.Array]] = []
         for task in np.unique(tasks):
             places = np.flatnonzero(tasks == task)
             texts += self._of_task(int(task), draws[places], places, drawn)
-        return self._assemble(tasks, drawn, texts, start)
-
-    def example(self, position: int) -> Example:
-        """Render one position."""
-        found = self.slice(position, position + 1)
-        if found.table.num_rows:
-            row = found.table.to_pylist()[0]
-            return Example(position, input=row["input"], target=row["target"], **_names(row))
-        ((task, reason),) = found.dropped
-        planned = self.plan.tasks[self.names.index(task)]
-        return Example(position, task, planned.type, "", -1, -1, "", "", dropped=reason)
+        return tasks, drawn, texts
 
     def _of_task(self, task: int, draws: Ints, places: Ints, drawn: "_Drawn") -> list[tuple[Ints, pa.Array, pa.Array]]:
         """Render the draws of one task that stand at `places` of the slice; notes in `drawn` what was drawn."""
@@ -193,7 +197,3 @@ class _Drawn:
 def _tally(dropped: Counter[tuple[str, str]], names: list[str], reason: str) -> None:
     for name, count in Counter(names).items():
         dropped[name, reason] += count
-
-
-def _names(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: row[f"fm_{name}"] for name in ("task", "type", "template", "row", "epoch")}

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flanmix.bound import BoundTask
 from flanmix.check import OPTIONS, variables_of
 from flanmix.errors import Problem, SourceError, did_you_mean
 from flanmix.origin import Where
-from flanmix.bound import BoundTask
 from flanmix.render.environment import (
     BUILT_IN,
     Expression,
@@ -35,17 +35,21 @@ class FieldMaker:
     """
 
     def __init__(self, bound: BoundTask, schema: pa.Schema, shown: str) -> None:
-        self.bound, self.schema, self.shown = bound, schema, shown
+        self.bound, self.shown = bound, shown
+        self.schema = pa.schema([column for column in schema if column.name not in (ROW, GUARD)])
         self.dropped: Counter[str] = Counter()
         self.guards: dict[tuple[int, ...], int] = {}
         self.wanted = variables_of(bound)
+        if bound.task.fields is None:
+            self.wanted -= BUILT_IN - set(schema.names)
         self.paths: dict[str, list[str]] = {}
         self.constants: dict[str, list[str]] = {}
         self.computed: dict[str, Expression | Program] = {}
         self.drop = compile_expression(bound.task.drop) if bound.task.drop else None
         mapping = bound.task.fields
         if mapping is None:
-            mapping = {name: name for name in sorted(self.wanted) if name != OPTIONS or OPTIONS in schema.names}
+            made = OPTIONS in self.wanted and OPTIONS not in schema.names
+            mapping = {name: name for name in sorted(self.wanted - {OPTIONS} | {"choices"} if made else self.wanted)}
         for name, value in mapping.items():
             if isinstance(value, tuple):
                 self.constants[name] = list(value)
@@ -85,7 +89,8 @@ class FieldMaker:
 
     def usable(self, batch: pa.RecordBatch, first: int) -> pa.RecordBatch:
         """The fields of the usable rows of a batch whose first row is row `first` of the source."""
-        table = pa.table(batch).append_column(ROW, pa.array(np.arange(first, first + len(batch))))
+        numbers = pa.array(np.arange(first, first + len(batch)))
+        table = pa.table(batch).select(self.schema.names).append_column(ROW, numbers)
         table = self._without_dropped(table)
         table = self._without_nulls(table)
         fields = self._with_computed(table)
@@ -104,11 +109,13 @@ class FieldMaker:
 
     def _without_nulls(self, table: pa.Table) -> pa.Table:
         for name, steps in self.paths.items():
-            there = pc.is_valid(_nested(table, steps))
-            missing = table.num_rows - (pc.sum(there).as_py() or 0)
-            if missing:
-                self.dropped[f"no value for '{name}'"] += missing
-                table = table.filter(there)
+            table = self._where_valid(table, _nested(table, steps), name)
+        return table
+
+    def _where_valid(self, table: pa.Table, column: Any, name: str) -> pa.Table:
+        if column.null_count:
+            self.dropped[f"no value for '{name}'"] += column.null_count
+            table = table.filter(pc.is_valid(column))
         return table
 
     def _with_computed(self, table: pa.Table) -> pa.Table:
@@ -126,11 +133,15 @@ class FieldMaker:
         table = table if kept.all() else table.filter(pa.array(kept))
         columns: dict[str, Any] = {name: _nested(table, steps) for name, steps in self.paths.items()}
         for name, constant in self.constants.items():
-            columns[name] = pa.repeat(pa.scalar(constant, pa.list_(pa.large_string())), table.num_rows)
+            kind = pa.list_(pa.large_string())
+            count = table.num_rows
+            columns[name] = pa.repeat(pa.scalar(constant, kind), count) if count else pa.array([], kind)
         columns |= {name: self._array(name, made) for name, made in values.items()}
+        fields = pa.table({**columns, ROW: table.column(ROW)})
         if OPTIONS in self.wanted and OPTIONS not in columns:
-            columns[OPTIONS] = self._options(columns["choices"])
-        return pa.table({**{name: columns[name] for name in sorted(self.wanted)}, ROW: table.column(ROW)})
+            options = self._options(fields.column("choices"))
+            fields = self._where_valid(fields.append_column(OPTIONS, options), options, OPTIONS)
+        return fields.select([*sorted(self.wanted), ROW])
 
     def _compute(self, row: dict[str, Any], table: pa.Table, index: int) -> tuple[dict[str, Any], str | None]:
         """The computed fields of one row, or why there are none."""
@@ -150,10 +161,17 @@ class FieldMaker:
         return array.cast(normal_type(array.type))
 
     def _options(self, choices: Any) -> Any:
+        """The choices as lines; null where a choice is null or there is none."""
+        texts = pa.list_(pa.large_string())
+        if choices.type in (pa.null(), pa.list_(pa.null())):
+            choices = choices.cast(texts)
         kind = choices.type
-        if not (pa.types.is_list(kind) and pa.types.is_large_string(kind.value_type)):
-            what = f"'choices' is {kind}, where '{OPTIONS}' needs a list of texts"
+        is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+        if not (is_list and pa.types.is_large_string(kind.value_type)):
+            found = "text" if pa.types.is_large_string(kind) else kind
+            what = f"'choices' is {found}, where '{OPTIONS}' needs a list of texts"
             raise SourceError(self._where("choices").problem(what, "make it a list of texts"))
+        choices = pc.if_else(pc.greater(pc.list_value_length(choices), 0), choices, pa.scalar(None, kind))
         joined = pc.binary_join(choices, pa.scalar("\n- ", pa.large_string()))
         return pc.binary_join_element_wise(pa.scalar("- ", pa.large_string()), joined, pa.scalar("", pa.large_string()))
 

@@ -14,6 +14,7 @@ from flanmix.errors import BuildError, Problem
 from flanmix.shards import DATA, Job, file_facts
 
 SCHEMA_VERSION = 1
+_AGAIN = "build the folder again"
 FILE = "manifest.json"
 
 
@@ -80,23 +81,29 @@ def read(folder: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         hint = "name a folder that 'flanmix build' has finished"
         raise BuildError(Problem("is not there", file=str(file), hint=hint)) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        problem = Problem(f"is no manifest: {type(error).__name__}: {error}", file=str(file), hint="build the folder again")
-        raise BuildError(problem) from error
+    except OSError as error:
+        hint = "name a folder that 'flanmix build' has finished"
+        raise BuildError(Problem(f"cannot be read: {error.strerror}", file=str(file), hint=hint)) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise BuildError(Problem("is no manifest", file=str(file), hint=_AGAIN)) from error
     if version != SCHEMA_VERSION:
         what = f"has schema_version {version}, where flanmix {__version__} knows {SCHEMA_VERSION}"
         raise BuildError(Problem(what, file=str(file), hint="use the flanmix that wrote it, or build again"))
     return manifest  # type: ignore[no-any-return]
 
 
-def verify(folder: Path) -> dict[str, Any]:
-    """Check a built folder against its manifest, byte by byte; gives the manifest, or raises `BuildError` with all that differs."""
+def verify(folder: str | Path) -> dict[str, Any]:
+    """Check a built folder against its manifest, byte by byte; gives the manifest.
+
+    Raises `BuildError` with all that differs.
+    """
+    folder = Path(folder)
     manifest = read(folder)
     try:
         problems = [*_shard_problems(folder, manifest), *_count_problems(folder, manifest)]
-    except (KeyError, TypeError, AttributeError) as error:
-        what = f"lacks or garbles {error}"
-        raise BuildError(Problem(what, file=str(folder / FILE), hint="build the folder again")) from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f"lacks {error}" if isinstance(error, KeyError) else "is garbled"
+        raise BuildError(Problem(what, file=str(folder / FILE), hint=_AGAIN)) from error
     if problems:
         raise BuildError(problems)
     return manifest
@@ -107,36 +114,50 @@ def _shard_problems(folder: Path, manifest: Mapping[str, Any]) -> list[Problem]:
     named = {shard["file"] for shard in manifest["shards"]}
     for shard in manifest["shards"]:
         file = folder / shard["file"]
+        if ".." in Path(shard["file"]).parts or not shard["file"].startswith(f"{DATA}/"):
+            what = f"names a file outside of {folder / DATA}: {shard['file']}"
+            problems.append(Problem(what, file=str(folder / FILE), hint=_AGAIN))
+            continue
         if not file.is_file():
-            problems.append(Problem("is missing", file=str(file), hint="build the folder again"))
+            problems.append(Problem("is missing", file=str(file), hint=_AGAIN))
             continue
         facts = file_facts(file)
         wrong = [name for name in ("bytes", "sha256") if facts[name] != shard[name]]
         if wrong:
             what = f"{wrong[0]} is {facts[wrong[0]]}, where the manifest says {shard[wrong[0]]}"
-            problems.append(Problem(what, file=str(file), hint="the file was changed or damaged: build again"))
-        elif _rows_in(file) != shard["rows"]:
-            problems.append(Problem(f"does not hold {shard['rows']} rows", file=str(file), hint="build again"))
+            problems.append(Problem(what, file=str(file), hint=f"it was changed or damaged: {_AGAIN}"))
+        elif (rows := _rows_in(file)) != shard["rows"]:
+            what = f"holds {rows} rows, where the manifest says {shard['rows']}"
+            problems.append(Problem(what, file=str(file), hint=_AGAIN))
     for file in sorted((folder / DATA).glob("*")) if (folder / DATA).is_dir() else []:
         if f"{DATA}/{file.name}" not in named and not file.name.startswith((".", "_")):
-            problems.append(Problem("is not in the manifest", file=str(file), hint="move it out: trainers would read it"))
+            problems.append(
+                Problem("is not in the manifest", file=str(file), hint="move it out: trainers would read it")
+            )
     return problems
 
 
-def _rows_in(file: Path) -> int:
-    if file.suffix == ".parquet":
-        return int(pq.read_metadata(file).num_rows)
-    with pa.memory_map(str(file)) as source:
-        reader = pa.ipc.open_file(source)
-        return sum(reader.get_batch(index).num_rows for index in range(reader.num_record_batches))
+def _rows_in(file: Path) -> int | str:
+    try:
+        if file.suffix == ".parquet":
+            return int(pq.read_metadata(file).num_rows)
+        with pa.memory_map(str(file)) as source:
+            reader = pa.ipc.open_file(source)
+            return sum(reader.get_batch(index).num_rows for index in range(reader.num_record_batches))
+    except pa.ArrowException:
+        return "no"
 
 
 def _count_problems(folder: Path, manifest: Mapping[str, Any]) -> list[Problem]:
-    problems = []
+    wrong = []
+    for of_a_task, name in (("planned", "planned"), ("written", "rows")):
+        if sum(task[of_a_task] for task in manifest["tasks"]) != manifest[name]:
+            wrong.append(f"the tasks' {of_a_task} do not add up to '{name}'")
     if sum(shard["rows"] for shard in manifest["shards"]) != manifest["rows"]:
-        problems.append(Problem("the shards' rows do not add up to 'rows'", file=str(folder / FILE)))
+        wrong.append("the shards' rows do not add up to 'rows'")
     for task in manifest["tasks"]:
         if task["planned"] != task["written"] + sum(task["dropped"].values()):
-            what = f"{task['task']}: planned is not written + dropped"
-            problems.append(Problem(what, file=str(folder / FILE)))
-    return problems
+            wrong.append(f"{task['task']}: planned is not written + dropped")
+        if task["written"] != sum(task["templates"].values()):
+            wrong.append(f"{task['task']}: written is not the sum of its templates")
+    return [Problem(what, file=str(folder / FILE), hint=_AGAIN) for what in wrong]

@@ -52,13 +52,14 @@ def unit(words: Words) -> npt.NDArray[np.float64]:
 def permute(indices: Ints, size: int, key: int) -> Ints:
     """Where a keyed permutation of range(size) sends each index: a 4-round Feistel network, walked until in range.
 
-    `indices` must lie in [0, size). The same (size, key) is a bijection of range(size).
+    `indices` must lie in [0, size). The same (size, key) is a bijection of range(size). Few indices are sorted by keyed
+    words instead: a network of so few bits is far from uniform.
 
     >>> sorted(permute(np.arange(5), 5, key=1).tolist())
     [0, 1, 2, 3, 4]
     """
-    if size <= 1:
-        return np.zeros_like(indices)
+    if size <= _FEW:
+        return np.argsort(keyed_words(key, np.arange(size)), kind="stable")[indices]
     out = np.empty(len(indices), np.int64)
     rounds = [(key64(key, number), key64(key, number, "odd") | 1) for number in range(4)]
     for start in range(0, len(indices), _CHUNK):
@@ -71,6 +72,7 @@ def permute(indices: Ints, size: int, key: int) -> Ints:
     return out
 
 
+_FEW = 1 << 8
 _CHUNK = 1 << 14  # keeps the intermediate arrays in the cache
 
 
@@ -110,10 +112,13 @@ class Order:
 
     def _times(self, tasks: Ints, draws: Ints) -> npt.NDArray[np.float64]:
         jitter = unit(keyed_words(self._keys[tasks], draws))
-        return (draws + jitter) / self._counts[tasks]  # type: ignore[no-any-return]
+        return (draws + jitter) / self._counts[tasks]
 
     def _before(self, time: float) -> Ints:
-        """For each task, how many of its draws come before `time`. Times grow with the draw, so a guess and its neighbours will do."""
+        """For each task, how many of its draws come before `time`.
+
+        Times grow with the draw, so a guess and its neighbours will do.
+        """
         tasks = np.flatnonzero(self._counts)
         guess = np.clip(np.floor(time * self._counts[tasks]).astype(np.int64) - 1, 0, self._counts[tasks])
         for _ in range(3):
@@ -124,22 +129,19 @@ class Order:
         found[tasks] = guess
         return found
 
-    def _last_time_at_most(self, position: int) -> tuple[float, Ints]:
-        """A time with at most `position` draws before it, as late as bisection finds, and those draws."""
+    def _around(self, position: int) -> tuple[Ints, Ints]:
+        """The draws of each task before two times: at most `position` in all before the first, at least as many before
+        the second, and no more between the two than stand at one time.
+        """
         low, high = 0.0, 1.0
-        best = np.zeros_like(self._counts)
-        for _ in range(64):
-            middle = (low + high) / 2
+        below, above = np.zeros_like(self._counts), self._counts
+        while int(below.sum()) < position and low < (middle := (low + high) / 2) < high:
             before = self._before(middle)
             if int(before.sum()) <= position:
-                low, best = middle, before
-                if int(before.sum()) == position:
-                    break
+                low, below = middle, before
             else:
-                high = middle
-            if middle in (0.0, 1.0) or high - low < 1e-18:
-                break
-        return low, best
+                high, above = middle, before
+        return below, below if int(below.sum()) == position else above
 
     def slice(self, start: int, stop: int) -> tuple[Ints, Ints]:
         """The tasks and draws at positions start … stop - 1, each an array of that length.
@@ -150,11 +152,8 @@ class Order:
         """
         if not 0 <= start <= stop <= self.rows:
             raise IndexError(f"positions {start} to {stop} of a mixture of {self.rows} rows")
-        _, first = self._last_time_at_most(start)
-        _, last = self._last_time_at_most(stop)
-        last = np.minimum(last + 1, self._counts) if int(last.sum()) < stop else last
-        while int(last.sum()) < stop:  # several draws of one task at one time
-            last = np.minimum(last + 1, self._counts)
+        first, _ = self._around(start)
+        _, last = self._around(stop)
         lengths = last - first
         tasks = np.repeat(np.arange(len(self.counts), dtype=np.int64), lengths)
         offsets = np.repeat(np.cumsum(lengths) - lengths, lengths)

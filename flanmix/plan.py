@@ -60,7 +60,10 @@ class PlannedTask:
 
 @dataclass(frozen=True)
 class _Style:
-    """A share of a task's draws that goes to some of its templates: member(j) = floor((j+1)a+o)/b) - floor((ja+o)/b)."""
+    """A share a/b of a task's draws that goes to some of its templates.
+
+    Draw j is a member where floor(((j + 1)a + o) / b) is more than floor((ja + o) / b).
+    """
 
     name: str
     templates: tuple[int, ...]
@@ -99,8 +102,8 @@ class Plan:
             for t in self.tasks
         ]
         styles = {name: str(exact(share)) for name, share in self.styles.items()}
-        whole = canonical_json({"format": FORMAT, "seed": self.seed, "split": self.split, "tasks": tasks, "styles": styles})
-        return hashlib.sha256(whole.encode()).hexdigest()
+        whole = {"format": FORMAT, "seed": self.seed, "split": self.split, "tasks": tasks, "styles": styles}
+        return hashlib.sha256(canonical_json(whole).encode()).hexdigest()
 
     @cached_property
     def order(self) -> Order:
@@ -146,7 +149,10 @@ class Plan:
         return tuple(groups)
 
     def style_counts(self, task: int) -> dict[str, int]:
-        """How many of a task's planned rows each style is given; guards may move some at a row that no template of its style serves."""
+        """How many of a task's planned rows each style is given.
+
+        Guards may move some, where no template of the style serves the row.
+        """
         left, counts = self.tasks[task].rows, {}
         for group in self.style_groups(task)[:-1]:
             counts[group.name] = int(group.before(np.array([left]))[0])
@@ -175,7 +181,8 @@ class Plan:
             wanted[number, list(group.templates)] = True
         scores *= serves[guards].T  # no score where a template does not serve the row
         own = scores * wanted[self._style_of(groups, draws)].T
-        any_other = scores * wanted[[group.share > 0 for group in groups]].any(axis=0)[:, None]
+        allowed = np.array([group.share > 0 for group in groups]) @ wanted
+        any_other = scores * allowed[:, None]
         best = np.where(own.any(axis=0), own.argmax(axis=0), any_other.argmax(axis=0))
         return np.where(any_other.any(axis=0), best, NO_TEMPLATE).astype(np.int64)
 

@@ -13,6 +13,7 @@ from flanmix.prepare import Prepared, prepare
 from flanmix.recipe import Allotment, Recipe, allot, resolve
 from flanmix.registry import Registry
 from flanmix.spec import Mixture
+from flanmix.undo import takes_back
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ def resolved(mixture: Mixture, registry: Registry) -> Recipe:
     return resolve(mixture, registry.where(mixture), registry.names, nested)
 
 
+@takes_back()
 def plan_mixture(mixture: Mixture, registry: Registry, progress: Callable[[str], None] = lambda name: None) -> Planned:
     """Resolve, check and prepare a mixture's tasks, and solve it into integers.
 

@@ -6,7 +6,6 @@ digest of both; nothing in the cache ever needs to be invalidated, and any of it
 
 import hashlib
 import json
-import mmap
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -16,16 +15,17 @@ from uuid import uuid4
 
 import pyarrow as pa
 
-from flanmix.check import variables_of
-from flanmix.canonical import canonical_json
-from flanmix.durable import written_whole
-from flanmix.errors import FlanmixError, Problem, SourceError
-from flanmix.fields import FieldMaker
 from flanmix.bound import BoundTask
+from flanmix.canonical import canonical_json
+from flanmix.check import refuse_problems, variables_of
+from flanmix.durable import written_whole
+from flanmix.errors import BuildError, FlanmixError, Problem, SourceError
+from flanmix.fields import FieldMaker
 from flanmix.sources import Rows, open_source
 from flanmix.sources.rows import merge_types
+from flanmix.undo import added, make_folder, takes_back, used
 
-FORMAT = 1
+FORMAT = 2
 """Goes into every digest: raised whenever prepared bytes would change."""
 
 
@@ -52,11 +52,20 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flanmix"
 
 
+@takes_back()
 def prepare(bound: BoundTask, split: str = "train") -> Prepared:
-    """Prepare one split of a task, or find it prepared; raises `SourceError` or `TemplateError`."""
+    """Prepare one split of a task, or find it prepared.
+
+    Raises `SourceError` or `TemplateError`, and `BuildError` where the cache cannot be written.
+    """
+    refuse_problems([bound])
     try:
         rows = open_source(bound.task.source, split, bound.folder)
         return _prepare(bound, rows)
+    except OSError as error:
+        what = f"the cache cannot be written: {error.strerror or error}"
+        hint = "make room, or set FLANMIX_CACHE to another folder"
+        raise BuildError(Problem(what, file=str(cache_folder()), hint=hint)) from error
     except FlanmixError as error:
         raise type(error)([_at_task(bound, problem) for problem in error.problems]) from error
 
@@ -78,19 +87,21 @@ def _prepare(bound: BoundTask, rows: Rows) -> Prepared:
         found = _load(folder, digest)
         if found is not None:
             return found
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     written = folder / f".{uuid4().hex}.arrow"
     try:
-        prepared = _write(written, bound, rows)
+        made = _write(written, bound, rows)
         if rows.identity is None:
             with written.open("rb") as stream:
                 digest = _digest(hashlib.file_digest(stream, "sha256").hexdigest(), recipe)
-        prepared = Prepared(folder / f"{digest}.arrow", digest, **prepared)
+        prepared = Prepared(folder / f"{digest}.arrow", digest, **made)
         with written_whole(prepared.file) as temporary:
             os.replace(written, temporary)
+        added(prepared.file)
         with written_whole(folder / f"{digest}.json") as temporary:
             facts = {key: value for key, value in asdict(prepared).items() if key not in ("file", "digest")}
             temporary.write_text(canonical_json(facts), encoding="utf-8")
+        added(prepared.file.with_suffix(".json"))
         return prepared
     finally:
         written.unlink(missing_ok=True)
@@ -109,11 +120,14 @@ def _digest(identity: str, recipe: str) -> str:
 
 def _load(folder: Path, digest: str) -> Prepared | None:
     file, facts = folder / f"{digest}.arrow", folder / f"{digest}.json"
-    if not (file.is_file() and facts.is_file()):
+    if not (file.is_file() and facts.is_file() and used(file) and used(facts)):
         return None
-    found = json.loads(facts.read_text(encoding="utf-8"))
-    found["guards"] = tuple(tuple(guard) for guard in found["guards"])
-    return Prepared(file, digest, **found)
+    try:
+        found = json.loads(facts.read_text(encoding="utf-8"))
+        found["guards"] = tuple(tuple(guard) for guard in found["guards"])
+        return Prepared(file, digest, **found)
+    except (ValueError, KeyError, TypeError):  # not as it was written: prepared anew
+        return None
 
 
 class _Wider(Exception):
@@ -165,16 +179,3 @@ def _widen(types: dict[str, pa.DataType], schema: pa.Schema, maker: FieldMaker) 
             raise SourceError(maker.bound.where.at("fields", field.name).problem(what, "give it one type"))
         types[field.name] = wider
     return types != before
-
-
-class Mapped:
-    """A prepared file, memory-mapped; `release` gives its pages back to the system."""
-
-    def __init__(self, file: Path) -> None:
-        with file.open("rb") as stream:
-            self._map = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-        self.table = pa.ipc.open_file(pa.py_buffer(self._map)).read_all()
-
-    def release(self) -> None:
-        """Drop the pages read so far: they are clean, and the system reads them again where needed."""
-        self._map.madvise(mmap.MADV_DONTNEED)

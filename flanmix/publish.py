@@ -1,5 +1,6 @@
 """The dataset card: what `load_dataset` needs to read the folder, and what people need to trust it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,7 +8,18 @@ import yaml
 
 from flanmix.spec import Task
 
-_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10**7, "1M<n<10M"))
+_SIZES = (
+    "n<1K",
+    "1K<n<10K",
+    "10K<n<100K",
+    "100K<n<1M",
+    "1M<n<10M",
+    "10M<n<100M",
+    "100M<n<1B",
+    "1B<n<10B",
+    "10B<n<100B",
+)
+"""The Hub's words for less than a thousand rows, for ten times as many, and so on."""
 
 
 def card(manifest: Mapping[str, Any], tasks: Sequence[Task], description: str) -> str:
@@ -19,7 +31,7 @@ def card(manifest: Mapping[str, Any], tasks: Sequence[Task], description: str) -
         "pretty_name": manifest["mixture"],
         "license": licences[0] if len(licences) == 1 and all(task.licence for task in tasks) else "other",
         **({"language": languages} if languages else {}),
-        "size_categories": [next((word for limit, word in _SIZES if rows < limit), "n>10M")],
+        "size_categories": [_SIZES[min(max(len(str(rows)) - 3, 0), len(_SIZES) - 1)]],
         "tags": ["instruction-tuning", "flanmix"],
         "configs": [
             {
@@ -61,7 +73,7 @@ def _body(manifest: Mapping[str, Any], tasks: Sequence[Task], description: str) 
         )
     lines += ["", "## Sources", "", "| task | licence | languages | citation |", "|---|---|---|---|"]
     lines += [
-        f"| {_plain(task.name)} | {_plain(task.licence or 'not stated')} | {', '.join(task.languages)} "
+        f"| {_plain(task.name)} | {_plain(task.licence or 'not stated')} | {_plain(', '.join(task.languages))} "
         f"| {_plain(task.citation or '')} |"
         for task in tasks
     ]
@@ -69,6 +81,6 @@ def _body(manifest: Mapping[str, Any], tasks: Sequence[Task], description: str) 
 
 
 def _plain(text: str) -> str:
-    """Text that cannot break out of a Markdown table cell."""
-    escaped = text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "\\`")
-    return " ".join(escaped.split())
+    """Text as one line of Markdown that shows it as it is: no cell, tag, link, image or terminal code comes of it."""
+    line = " ".join("".join(" " if ord(sign) < 32 or ord(sign) == 127 else sign for sign in text).split())
+    return re.sub(r"([\\|`\[\]])", r"\\\1", line.replace("&", "&amp;").replace("<", "&lt;"))

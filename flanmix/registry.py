@@ -79,7 +79,8 @@ class Registry:
         for index, name in enumerate(use):
             if name not in self.families:
                 where = item.where.at("templates", "use", index)
-                problems.append(where.problem(f"no family is called '{name}'", did_you_mean(name, self.families)))
+                hint = did_you_mean(name, self.families) or "'flanmix ls --families' shows all"
+                problems.append(where.problem(f"no family is called '{name}'", hint))
                 continue
             fields.update(self.families[name].fields)
             templates.extend(self._of_family(name))
@@ -87,10 +88,11 @@ class Registry:
         for index, name in enumerate(task.templates.without):
             if name not in known:
                 where = item.where.at("templates", "without", index)
-                problems.append(where.problem(f"no template here is called '{name}'", did_you_mean(name, known)))
+                hint = did_you_mean(name, known) or f"there are {', '.join(sorted(known)) or 'none'}"
+                problems.append(where.problem(f"no template here is called '{name}'", hint))
         templates = [bound for bound in templates if bound.template.name not in task.templates.without]
         for index, template in enumerate(task.templates.add):
-            where = item.where.at("templates", "add", index)
+            where = _added(item.where, index)
             if template.name in {bound.id for bound in templates}:
                 problems.append(where.problem(f"the template '{template.name}' is there already", "rename one"))
             templates.append(BoundTemplate(template.name, template, where))
@@ -153,7 +155,7 @@ class Registry:
         try:
             selector = select.parse(text)
         except ValueError as error:
-            raise UsageError(str(error)) from error
+            raise UsageError(str(error), hint="write it like 'type:nli glue/* -tag:synthetic'") from error
         return select.select(selector, [task.subject for task in self.tasks.values()])
 
     def with_specs(self, *specs: Task | Family | Mixture) -> Self:
@@ -188,17 +190,23 @@ def load_registry(
     places: list[tuple[Path, str, bool]] = []
     if bundled:
         places += [(_package_folder(import_module(name)), name.replace(".", "/"), True) for name in BUNDLED]
-    places += [(Path(folder), str(folder), True) for folder in folders]
+    places += [(Path(folder), str(Path(folder)), True) for folder in folders]
     if beside is not None and beside.resolve() not in [Path(folder).resolve() for folder in folders]:
         places.append((beside, str(beside), False))
     for folder, shown, strict in places:
-        _collect(lambda f=folder, s=shown, t=strict: _read_folder(f, s, t), found, problems)  # type: ignore[misc]
+        _collect(lambda f=folder, s=shown, t=strict: _read_folder(f, s, t), found, problems)
     if plugins:
         for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
-            _collect(lambda p=point: _read_plugin(p), found, problems)  # type: ignore[misc]
+            _collect(lambda p=point: _read_plugin(p), found, problems)
     if problems:
         raise SpecError(problems)
     return Registry([*found, *(_made_in_python(spec) for spec in specs)])
+
+
+def _added(task: Where, index: int) -> Where:
+    """Where a task's own template stands: below 'templates' itself, where that is a plain list of them."""
+    short = task.at("templates", index)
+    return short if short.path in short.origin.lines else task.at("templates", "add", index)
 
 
 def _collect(read: Any, found: list[_Found], problems: list[Problem]) -> None:
@@ -242,15 +250,25 @@ def _yaml_files(folder: Path) -> Iterator[Path]:
 
 def read_file(file: Path, shown: str, *, strict: bool = True) -> _Found | None:
     """Read one YAML file into a spec; None for a file that is none of ours, where that is allowed."""
-    if not strict and not _OURS.search(file.read_bytes()):
+    if not strict and not _ours(file):
         return None
     document = yamlio.read(file, shown)
     kinds = [word for word in _MODELS if word in document.data]
     if len(kinds) != 1:
-        hint = next((h for key in document.data if (h := did_you_mean(key, _MODELS))), None)
-        what = "needs one of the keys 'task', 'family' or 'mixture'" if not kinds else f"is both {' and '.join(kinds)}"
+        what, hint = f"is both {' and '.join(kinds)}", "make it two files"
+        if not kinds:
+            what = "needs one of the keys 'task', 'family' or 'mixture'"
+            near = (did_you_mean(key, _MODELS) for key in document.data)
+            hint = next((found for found in near if found), "start it with one of them")
         raise SpecError(document.origin.problem(what, (), hint))
     return _Found(yamlio.parse(document, _MODELS[kinds[0]]), Where(document.origin), file.parent)
+
+
+def _ours(file: Path) -> bool:
+    try:
+        return _OURS.search(file.read_bytes()) is not None
+    except OSError:
+        return False
 
 
 def _read_plugin(point: EntryPoint) -> list[_Found]:

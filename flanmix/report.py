@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from flanmix.plan import Plan
@@ -31,12 +32,13 @@ def plan_records(plan: Plan) -> list[dict[str, Any]]:
 def plan_table(plan: Plan) -> Table:
     """The plan for people: one line a task, the sum below."""
     title = f"{plan.name}: {plan.rows:,} rows of {len(plan.tasks)} tasks, seed {plan.seed}, plan {plan.digest[:12]}"
-    table = Table(title=title, title_justify="left", show_footer=True)
+    table = Table(title=title, title_justify="left", show_footer=True, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     columns = ("task", "type", "there are", "usable", "asked", "planned", "share", "epochs", "styles", "bound by")
     right = {"there are", "usable", "asked", "planned", "share", "epochs"}
     for name in columns:
         footer = {"task": "all", "planned": f"{plan.rows:,}", "share": "100%"}.get(name, "")
-        table.add_column(name, footer, justify="right" if name in right else "left", no_wrap=name != "styles")
+        number = name in right
+        table.add_column(name, footer, justify="right" if number else "left", no_wrap=number, overflow="fold")
     for record in plan_records(plan):
         styles = ", ".join(f"{name} {count}" for name, count in record["styles"].items()) if plan.styles else ""
         table.add_row(

@@ -1,6 +1,7 @@
 """One shard: a slice of positions, rendered, laid out and written whole, and the receipt for it."""
 
 import hashlib
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from flanmix.plan import Plan
 
 Format = Literal["parquet", "arrow"]
 DATA, STATE = "data", ".flanmix"
+_MOST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,10 @@ class Job:
         """The number of shards."""
         return -(-self.plan.rows // self.shard_rows)
 
+    def positions(self, shard: int) -> range:
+        """The positions of a shard."""
+        return range(shard * self.shard_rows, min((shard + 1) * self.shard_rows, self.plan.rows))
+
     def file(self, shard: int) -> str:
         """A shard's path in the built folder, in the naming that `datasets` expects."""
         return f"{DATA}/{self.plan.split}-{shard:05d}-of-{self.shards:05d}.{self.format}"
@@ -59,20 +65,43 @@ class Job:
 
 
 def write_shard(job: Job, examples: Examples, shard: int, folder: Path, progress: Callable[[int], None]) -> None:
-    """Build one shard and its receipt; `progress` is told of positions done. Raises `TemplateError` or `OSError`."""
+    """Build one shard, then its receipt; `progress` is told of positions done. Raises `TemplateError` or `OSError`."""
     tally = _Tally()
-    start, stop = shard * job.shard_rows, min((shard + 1) * job.shard_rows, job.plan.rows)
+    positions = job.positions(shard)
     target = folder / job.file(shard)
     with written_whole(target) as temporary, _Writer(temporary, job) as writer:
-        for begin in range(start, stop, job.group_rows):
-            end = min(begin + job.group_rows, stop)
+        for begin in positions[:: job.group_rows]:
+            end = min(begin + job.group_rows, positions.stop)
             found = examples.slice(begin, end)
             tally.add(found)
-            writer.write(lay_out(found.table, job.layout, separator=job.separator, metadata=job.metadata))
+            writer.write(found.table)
             examples.release()
             progress(end - begin)
-    receipt = {"file": job.file(shard), "build": job.digest, **file_facts(target), **tally.facts()}
-    write_text(folder / job.receipt(shard), canonical_json(receipt))
+    facts = {"file": job.file(shard), "build": job.digest, **file_facts(target), **tally.facts()}
+    write_text(folder / job.receipt(shard), canonical_json({"facts": facts, "sha256": _digest(facts)}))
+
+
+def read_receipt(job: Job, shard: int, folder: Path) -> dict[str, Any] | None:
+    """The facts of a shard's receipt; None where there is none of this job, or it was damaged."""
+    try:
+        found = json.loads((folder / job.receipt(shard)).read_text(encoding="utf-8"))
+        facts: dict[str, Any] = found["facts"]
+        good = found["sha256"] == _digest(facts)
+        return facts if good and (facts["build"], facts["file"]) == (job.digest, job.file(shard)) else None
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _digest(facts: dict[str, Any]) -> str:
+    return hashlib.sha256(canonical_json(facts).encode()).hexdigest()
+
+
+def encoded_bytes(job: Job, examples: pa.Table) -> int:
+    """The size of a file with these rendered rows."""
+    sink = pa.BufferOutputStream()
+    with _Writer(sink, job) as writer:
+        writer.write(examples)
+    return int(sink.tell())
 
 
 def file_facts(file: Path) -> dict[str, Any]:
@@ -82,15 +111,17 @@ def file_facts(file: Path) -> dict[str, Any]:
 
 
 class _Writer:
-    """Writes tables of one schema to a Parquet or Arrow file."""
+    """Writes rendered rows, laid out in a job's schema, to a Parquet or Arrow file."""
 
-    def __init__(self, file: Path, job: Job) -> None:
+    def __init__(self, place: Path | pa.NativeFile, job: Job) -> None:
+        self._job = job
         schema = schema_of(job.layout, metadata=job.metadata)
+        where = str(place) if isinstance(place, Path) else place
         self._writer: Any
         if job.format == "parquet":
             repetitive = [*LAYOUTS[job.layout].REPETITIVE, *(METADATA.names if job.metadata else [])]
             self._writer = pq.ParquetWriter(
-                file,
+                where,
                 schema,
                 compression="zstd",
                 use_dictionary=repetitive or False,
@@ -98,13 +129,18 @@ class _Writer:
                 write_statistics=METADATA.names if job.metadata else False,
             )
         else:
-            self._writer = pa.ipc.new_file(str(file), schema)
+            self._writer = pa.ipc.new_file(where, schema)
 
-    def write(self, table: pa.Table) -> None:
-        """Write one row group, or one batch; nothing for an empty table."""
-        if table.num_rows:
-            table = table.combine_chunks()
-            self._writer.write_table(table, max(table.num_rows, 1))
+    def write(self, examples: pa.Table) -> None:
+        """Write one row group, or one batch; several where texts are too long for 32-bit offsets, none for no rows."""
+        rows = examples.num_rows
+        if rows > 1 and examples.nbytes > _MOST_BYTES:
+            self.write(examples.slice(0, rows // 2))
+            self.write(examples.slice(rows // 2))
+        elif rows:
+            job = self._job
+            table = lay_out(examples, job.layout, separator=job.separator, metadata=job.metadata).combine_chunks()
+            self._writer.write_table(table, rows)
 
     def __enter__(self) -> "_Writer":
         return self
@@ -134,13 +170,13 @@ class _Tally:
                 self.digests[f"{name} {part}"].update(piece)
 
     def facts(self) -> dict[str, Any]:
-        whole = hashlib.sha256(canonical_json({k: v.hexdigest() for k, v in self.digests.items()}).encode())
+        whole = _digest({name: digest.hexdigest() for name, digest in self.digests.items()})
         tasks: dict[str, dict[str, Any]] = {}
         for (task, template), count in sorted(self.written.items()):
             tasks.setdefault(task, {"templates": {}, "dropped": {}})["templates"][template] = count
         for (task, reason), count in sorted(self.dropped.items()):
             tasks.setdefault(task, {"templates": {}, "dropped": {}})["dropped"][reason] = count
-        return {"rows": self.rows, "rows_sha256": whole.hexdigest(), "tasks": tasks}
+        return {"rows": self.rows, "rows_sha256": whole, "tasks": tasks}
 
 
 def _bytes_of(column: pa.ChunkedArray) -> Iterator[tuple[str, Any]]:

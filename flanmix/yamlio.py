@@ -1,9 +1,7 @@
 """Strict YAML: text in, plain values and the line of every key out."""
 
 import re
-import types
-import typing
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +9,8 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from flanmix.errors import Problem, SpecError, did_you_mean
+from flanmix.complaints import complaints
+from flanmix.errors import Problem, SpecError
 from flanmix.origin import KeyPath, Origin, dotted
 
 MAX_BYTES = 10_000_000
@@ -19,13 +18,16 @@ MAX_DEPTH = 50
 MAX_NODES = 200_000
 """Values in one file, aliases counted each time they are used: what stops an alias bomb."""
 
+_START = "start it with 'task:', 'family:' or 'mixture:'"
+_FLATTER = "write it flatter"
+
 M = TypeVar("M", bound=BaseModel)
 
 
 class _Loader(yaml.SafeLoader):
     """YAML whose only implicit types are null, true/false, integers and floats; `yes`, `no` and dates stay text."""
 
-    yaml_implicit_resolvers: typing.ClassVar[dict[str, Any]] = {}
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012
 
 
 for _tag, _pattern, _first in (
@@ -52,6 +54,11 @@ _SCALARS = {
 }
 
 
+def _short(tag: str) -> str:
+    """A tag as people write it."""
+    return tag.replace("tag:yaml.org,2002:", "!!")
+
+
 @dataclass(frozen=True)
 class Document:
     """One YAML file: its values and where they stand."""
@@ -72,9 +79,9 @@ class _Reader:
         self.nodes += 1
         if self.nodes > MAX_NODES:
             what = f"more than {MAX_NODES:,} values once its aliases are written out"
-            raise SpecError(self.origin.problem(what, path, "split the file, or drop the aliases"))
+            raise SpecError(self.origin.problem(what, path[:1], "split the file, or drop the aliases"))
         if len(path) > MAX_DEPTH:
-            raise SpecError(Problem(f"is nested more than {MAX_DEPTH} deep", file=self.origin.file))
+            raise SpecError(self.origin.problem(f"is nested more than {MAX_DEPTH} deep", path[:1], _FLATTER))
         self.origin.lines.setdefault(path, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode) and node.tag == "tag:yaml.org,2002:map":
             return self.mapping(node, path)
@@ -84,22 +91,27 @@ class _Reader:
             if node.style == "|":  # only there do the lines of the text follow those of the file
                 self.origin.text_lines[path] = node.start_mark.line + 2
             return self.scalar(node, path)
-        self.problems.append(self.origin.problem(f"the tag {node.tag!r} is not allowed", path, "write a plain value"))
+        what = f"the tag '{_short(node.tag)}' is not allowed"
+        self.problems.append(self.origin.problem(what, path, "write a plain value"))
         return None
 
     def scalar(self, node: yaml.ScalarNode, path: KeyPath) -> Any:
         try:
-            return _SCALARS[node.tag](node.value)
+            return _SCALARS[node.tag](node.value)  # type: ignore[no-untyped-call]
         except ValueError:
-            self.problems.append(self.origin.problem(f"{node.value!r} does not fit its tag {node.tag!r}", path))
+            what = f"'{node.value[:60]}' does not fit its tag '{_short(node.tag)}'"
+            self.problems.append(self.origin.problem(what, path, "write a plain value"))
             return None
 
     def mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode) or key_node.tag not in _SCALARS:
-                hint = "text that starts with '{' wants quotes" if isinstance(key_node, yaml.MappingNode) else None
-                self.problems.append(self.origin.problem("a key must be one word", path, hint))
+                braces = isinstance(key_node, yaml.MappingNode)
+                hint = "text that starts with '{' wants quotes" if braces else "write 'key: value'"
+                line = key_node.start_mark.line + 1
+                what, key = "a key must be one word", dotted(path) or None
+                self.problems.append(Problem(what, file=self.origin.file, line=line, key=key, hint=hint))
                 continue
             key = key_node.value
             here = (*path, key)
@@ -149,14 +161,14 @@ def read_text(raw: bytes | str, shown: str) -> Document:
     except yaml.YAMLError as error:
         raise SpecError(_syntax_problem(error, text, shown)) from error
     except RecursionError as error:
-        raise SpecError(Problem("is nested too deeply", file=shown)) from error
+        raise SpecError(Problem("is nested too deeply", file=shown, hint=_FLATTER)) from error
     reader = _Reader(shown)
     if node is None:
-        raise SpecError(Problem("is empty", file=shown, hint="start it with 'task:', 'family:' or 'mixture:'"))
+        raise SpecError(Problem("is empty", file=shown, hint=_START))
     value = reader.value(node, ())
     if not isinstance(value, dict):
-        problem = Problem("must hold 'key: value' lines at its top", file=shown, line=node.start_mark.line + 1)
-        raise SpecError([*reader.problems, problem])
+        what, line = "must hold 'key: value' lines at its top", node.start_mark.line + 1
+        raise SpecError([*reader.problems, Problem(what, file=shown, line=line, hint=_START)])
     if reader.problems:
         raise SpecError(reader.problems)
     return Document(value, reader.origin)
@@ -167,9 +179,28 @@ def _syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
     line = mark.line + 1 if mark else None
     if isinstance(error, yaml.reader.ReaderError):
         line = text[: error.position].count("\n") + 1
-    what = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be parsed"
-    hint = "YAML wants spaces instead of tabs" if "\\t" in str(what) else "text with ':' '{' '#' or quotes in it wants quotes"
-    return Problem(f"not YAML: {what}", file=file, line=line, hint=hint)
+    what = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be parsed")
+    what = re.sub("'?<(.*?)>'?", lambda found: _NAMES.get(found[1], found[1]), what)
+    return Problem(f"not YAML: {what}", file=file, line=line, hint=_step(error, what, text))
+
+
+_NAMES = {"stream end": "the end of the file", "scalar": "more text", "block end": "the end of the block"}
+
+
+def _step(error: yaml.YAMLError, what: str, text: str) -> str:
+    """What to do about text that is not YAML."""
+    opened = getattr(error, "context_mark", None)
+    if isinstance(error, yaml.reader.ReaderError):
+        return f"take out the character U+{ord(text[error.position]):04X}"
+    if "\\t" in what:
+        return "YAML wants spaces instead of tabs"
+    if "another document" in what:
+        return "a file holds one: take out the '---'"
+    if "alias" in what:
+        return "text that starts with '*' or '&' wants quotes"
+    if opened and ("expected ','" in what or "end of stream" in what):
+        return f"close what opens on line {opened.line + 1}, and put commas between its values"
+    return "text with ':' '{' '#' or quotes in it wants quotes"
 
 
 def parse(document: Document, model: type[M]) -> M:
@@ -177,78 +208,4 @@ def parse(document: Document, model: type[M]) -> M:
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
-        raise SpecError(list(_problems(error, document, model))) from error
-
-
-def _problems(error: ValidationError, document: Document, model: type[BaseModel]) -> Iterator[Problem]:
-    found = error.errors()
-    paths = [tuple(item["loc"]) for item in found]
-    for item, loc in zip(found, paths, strict=True):
-        inner = any(other[: len(loc)] == loc and len(other) > len(loc) for other in paths)
-        if item["type"] == "too_short" and inner:
-            continue  # pydantic counts only the valid items; the invalid ones are reported themselves
-        path = _real_path(loc, document)
-        what, hint = str(item["msg"]).removeprefix("Value error, "), None
-        if item["type"] == "extra_forbidden":
-            what = f"unknown key '{loc[-1]}'"
-            known = sorted(_keys(model, loc[:-1]))
-            hint = did_you_mean(str(loc[-1]), known) or f"the keys here are {', '.join(known)}"
-        elif item["type"] == "missing":
-            path, what = (*path, str(loc[-1])), "is missing"
-        elif item["type"] == "literal_error":
-            expected = str(item.get("ctx", {}).get("expected", ""))
-            what = f"{item['input']!r} is not one of {expected}"
-            hint = did_you_mean(str(item["input"]), expected.replace("'", "").replace(" or ", ", ").split(", "))
-        elif item["type"] == "string_pattern_mismatch":
-            what = f"{item['input']!r} is not a name: letters, digits, '_', '-', '.', starting with a letter or digit"
-        else:
-            what = f"{_PLAIN_WORDS.get(item['type'], what)}, not {item['input']!r:.80}" if _is_value(item) else what
-        yield document.origin.problem(what, path, hint)
-
-
-_PLAIN_WORDS = {
-    "string_type": "should be text (put it in quotes)",
-    "tuple_type": "should be a list",
-    "dict_type": "should be 'key: value' lines",
-    "model_type": "should be 'key: value' lines",
-    "model_attributes_type": "should be 'key: value' lines",
-    "int_type": "should be a whole number",
-    "int_from_float": "should be a whole number",
-}
-
-
-def _is_value(item: Mapping[str, Any]) -> bool:
-    return item["type"] not in ("value_error", "source", "too_short") and not isinstance(item["input"], dict)
-
-
-def _real_path(loc: tuple[Hashable, ...], document: Document) -> KeyPath:
-    """The part of pydantic's location that exists in the file: without the names of union members."""
-    path: KeyPath = ()
-    for part in loc:
-        if isinstance(part, str | int) and (*path, part) in document.origin.lines:
-            path = (*path, part)
-    return path
-
-
-def _keys(model: type[BaseModel], loc: tuple[Hashable, ...]) -> set[str]:
-    """The keys a mapping at `loc` of `model` may have."""
-    types_here: list[Any] = [model]
-    for part in loc:
-        types_here = [inner for kind in types_here for inner in _step(kind, part)]
-    models = [m for kind in types_here for m in _members(kind)]
-    return {f.alias or name for m in models for name, f in m.model_fields.items()}
-
-
-def _step(kind: Any, part: Hashable) -> list[Any]:
-    """Where `part` of a location leads: to a field, to a member of a union, or (an index, a key) nowhere new."""
-    models = list(_members(kind))
-    fields = [f.annotation for m in models for name, f in m.model_fields.items() if part in (name, f.alias)]
-    return fields or [m for m in models if m.__name__ == part] or [kind]
-
-
-def _members(kind: Any) -> Iterator[type[BaseModel]]:
-    """The models inside an annotation: of a union, a tuple or a dict."""
-    if isinstance(kind, type) and not isinstance(kind, types.GenericAlias) and issubclass(kind, BaseModel):
-        yield kind
-    for inner in typing.get_args(kind):
-        yield from _members(inner)
+        raise SpecError(complaints(error, model, document.data, document.origin)) from error

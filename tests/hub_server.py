@@ -34,7 +34,7 @@ from typing import Self
 from urllib.parse import parse_qs, unquote
 
 _Reply = tuple[int, dict[str, str], bytes]
-_ROUTE = re.compile(r"/(?:api/)?datasets/([^/]+/[^/]+)(?:/(revision|tree|resolve)/([^/]+)(?:/(.+))?)?")
+_ROUTE = re.compile(r"/(?:api/)?datasets/([^/]+(?:/[^/]+)?)(?:/(revision|tree|resolve)/([^/]+)(?:/(.+))?)?")
 _SETTINGS = re.compile(r"(HF|HUGGING_?FACE|TRANSFORMERS)_.*|(HTTPS?|ALL|NO)_PROXY", re.IGNORECASE)
 
 

@@ -1,5 +1,9 @@
-"""The command line: data to standard output, the rest to standard error; exit code 0 done, 1 change something, 2 usage."""
+"""The command line: data to standard output, the rest to standard error.
 
+Exit code 0 is done, 1 something to change, 2 a wrong call, 130 interrupted.
+"""
+
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -7,7 +11,7 @@ from importlib import import_module
 import click
 
 from flanmix._version import __version__
-from flanmix.errors import FlanmixError
+from flanmix.errors import FlanmixError, Problem
 
 COMMANDS = {
     "ls": "List tasks, families or mixtures.",
@@ -47,10 +51,14 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="flanmix")
-def group() -> None:
+@click.pass_context
+def group(context: click.Context) -> None:
     """Turn source datasets into instruction-tuning mixtures."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(2)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -59,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; gives the exit code."""
+    """Run the command line; gives the exit code. Where the reader of its output is gone, click exits quietly with 1."""
     try:
         code = group.main(arguments, prog_name="flanmix", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -67,18 +75,20 @@ def run(arguments: Sequence[str] | None = None) -> int:
         click.echo(str(error), err=True)
         return error.exit_code
     except click.ClickException as error:
-        click.echo(_usage_line(error), err=True)
+        click.echo(_usage_line(error, sys.argv[1:] if arguments is None else arguments), err=True)
         return 2
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted - run the same command again to go on", err=True)
         return 130
-    except BrokenPipeError:
-        sys.stdout = None  # type: ignore[assignment]  # the reader is gone: nothing left to flush
-        return 0
+    except OSError as error:
+        what, hint = error.strerror or str(error), "look at its permissions and at the room on its disk"
+        click.echo(str(Problem(what, file=error.filename and os.fspath(error.filename), hint=hint)), err=True)
+        return 1
 
 
-def _usage_line(error: click.ClickException) -> str:
+def _usage_line(error: click.ClickException, arguments: Sequence[str]) -> str:
     context = getattr(error, "ctx", None)
-    command = context.command_path if context is not None else "flanmix"
+    command = " ".join(["flanmix", *(word for word in arguments[:1] if word in COMMANDS)])
+    command = command if context is None else context.command_path
     message = " ".join(error.format_message().split()).rstrip(".")
     return f"{command}: {message} - see '{command} --help'"

@@ -1,32 +1,53 @@
 """`flanmix build`: a mixture into a folder."""
 
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from flanmix.cli.options import budget_options, find_mixture, mixture_argument, print_table, registry_option, say
+from flanmix.errors import UsageError
+from flanmix.registry import Registry
+from flanmix.spec import Mixture
+
+LAYOUTS = get_args(Mixture.model_fields["layout"].annotation)
 
 
 @click.command("build")
 @mixture_argument
 @click.option("-o", "--out", required=True, metavar="DIR", help="The folder to write: new, empty, or of this build.")
-@click.option("--num-proc", type=click.IntRange(1), default=1, show_default=True, help="Processes; the bytes are the same.")
-@click.option("--layout", help="The columns of the rows: prompt_completion or messages.")
+@click.option("--num-proc", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+@click.option("--layout", type=click.Choice(LAYOUTS), help="The columns of the rows.")
 @click.option("--max-shard-size", default="500MB", show_default=True, metavar="SIZE", help="About the size of a file.")
 @click.option("--shard-rows", type=click.IntRange(1), help="Planned rows in a file, in place of a size.")
 @click.option("--arrow", "format", flag_value="arrow", default="parquet", help="Write Arrow IPC files, not Parquet.")
 @click.option("--no-metadata", is_flag=True, help="Leave out the fm_ columns.")
 @click.option("--replace", is_flag=True, help="Remove another build from the folder first.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
+@click.option("--show", type=click.IntRange(0), default=0, metavar="N", help="Print the first N rows when done.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar, no summary.")
 @budget_options
 @registry_option
-def command(mixture: str, out: str, quiet: bool, dry_run: bool, folders: tuple[str, ...], **options: Any) -> None:
+def command(
+    mixture: str, out: str, quiet: bool, dry_run: bool, show: int, folders: tuple[str, ...], **options: Any
+) -> None:
     """Build a mixture into DIR, as shards that datasets.load_dataset(DIR) reads.
 
     After a kill or a full disk, the same command goes on from the finished shards.
     """
+    if not out.strip():
+        raise UsageError("-o names no folder", hint="write it like -o out")
     found, registry = find_mixture(mixture, folders)
+    from flanmix.build import parse_size
+    from flanmix.undo import takes_back
+
+    parse_size(options["max_shard_size"])
+    with takes_back():
+        _build(found, registry, out, quiet, dry_run, show, options)
+
+
+def _build(
+    found: Mixture, registry: Registry, out: str, quiet: bool, dry_run: bool, show: int, options: dict[str, Any]
+) -> None:
     from flanmix.api import Plan, with_choices
     from flanmix.planner import plan_mixture
 
@@ -40,5 +61,15 @@ def command(mixture: str, out: str, quiet: bool, dry_run: bool, folders: tuple[s
     if not quiet:
         manifest = built.manifest
         dropped = sum(sum(task["dropped"].values()) for task in manifest["tasks"])
-        shards = len(manifest["shards"])
-        say(f"{manifest['rows']:,} rows in {shards} shards, {dropped:,} dropped; load with datasets.load_dataset('{out}')")
+        say(f"{manifest['rows']:,} rows in {len(manifest['shards'])} shards, {dropped:,} dropped")
+        say(f"load them with datasets.load_dataset('{out}')")
+    for position in range(min(show, plan.rows)):
+        click.echo(f"\n{_shown(plan[position])}")
+
+
+def _shown(example: Any) -> str:
+    """An example as text: where it comes from, its input and its target."""
+    head = f"row {example.position}: {example.task}, template {example.template}, source row {example.row}"
+    if example.dropped:
+        return f"row {example.position}: {example.task}, dropped: {example.dropped}"
+    return f"--- {head}\n[input]\n{example.input}\n[target]\n{example.target}"

@@ -2,10 +2,8 @@
 
 import click
 
-from flanmix.check import problems_of
 from flanmix.cli.options import find_mixture, registry_option, say
 from flanmix.errors import PlanError, Problem, SpecError
-from flanmix.planner import resolved
 from flanmix.registry import load_registry
 
 
@@ -18,6 +16,9 @@ def command(mixture: str | None, folders: tuple[str, ...]) -> None:
     Finds what is misspelt, missing or undefined in the files: keys, names, selectors, template syntax, variables that
     are no fields. Reads no data.
     """
+    from flanmix.check import problems_of
+    from flanmix.planner import resolved
+
     chosen, registry = find_mixture(mixture, folders) if mixture else (None, load_registry(*folders))
     problems: list[Problem] = []
     tasks = set(registry.tasks)

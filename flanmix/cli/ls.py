@@ -31,8 +31,14 @@ def command(selector: tuple[str, ...], kind: str | None, folders: tuple[str, ...
 
     table = Table(*(records[0] if records else ["none"]))
     for record in records:
-        table.add_row(*(", ".join(value) if isinstance(value, list) else str(value) for value in record.values()))
+        table.add_row(*(_shown(value) for value in record.values()))
     print_table(table)
+
+
+def _shown(value: Any) -> str:
+    """A value of a record, without what would move a terminal's cursor or change its colours."""
+    text = ", ".join(value) if isinstance(value, list) else str(value)
+    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def _tasks(registry: Registry) -> list[dict[str, Any]]:

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from flanmix.durable import write_text
-from flanmix.errors import UsageError
-from flanmix.spec import NAME_PATTERN
+from flanmix.errors import UsageError, did_you_mean
+from flanmix.spec import NAME_PATTERN, SLUG_PATTERN
 from flanmix.words import TASK_TYPES
 
 _TASK = """\
@@ -63,23 +63,29 @@ defaults: {{max_rows: 30_000, rate_cap: 3_000, max_epochs: 20}}
 @click.option("-o", "--into", default=".", show_default=True, metavar="DIR", help="The registry folder to write to.")
 def command(kind: str, name: str, type_: str, into: str) -> None:
     """Write a commented YAML file for a task (with two rows of data), a family or a mixture."""
-    if not re.match(NAME_PATTERN, name):
-        raise UsageError(f"'{name}' is not a name", hint="letters, digits, '_', '-', '.', parted by '/'")
-    if kind == "task" and type_ not in TASK_TYPES and not re.match(NAME_PATTERN, type_):
-        raise UsageError(f"'{type_}' is not a task type")
+    pattern, rule = (SLUG_PATTERN, "") if kind == "family" else (NAME_PATTERN, ", parted by '/'")
+    if not re.fullmatch(pattern, name) or len(name) > 100:
+        raise UsageError(f"{name!r} is not a name", hint=f"up to 100 letters, digits, '_', '-', '.'{rule}")
+    near = did_you_mean(type_, TASK_TYPES)
+    if kind == "task" and type_ not in TASK_TYPES and (near or not re.fullmatch(SLUG_PATTERN, type_)):
+        raise UsageError(f"no task type is called {type_!r}", hint=near or f"there are {', '.join(sorted(TASK_TYPES))}")
     last = name.rpartition("/")[2]
     file = Path(into, f"{name}.yaml")
-    files = {file: {"task": _TASK, "family": _FAMILY, "mixture": _MIXTURE}[kind].format(name=name, type=type_, last=last)}
+    text = {"task": _TASK, "family": _FAMILY, "mixture": _MIXTURE}[kind]
+    files = {file: text.format(name=name, type=type_, last=last)}
     if kind == "task":
         files[file.with_name(f"{last}.tsv")] = _ROWS
     there = [path for path in files if path.exists()]
     if there:
         raise UsageError(f"{there[0]} is there already", hint="choose another name or remove it")
+    in_the_way = next((place for place in file.parents if place.exists() and not place.is_dir()), None)
+    if in_the_way:
+        raise UsageError(f"{in_the_way} is a file", hint="name a folder with -o, or choose another name")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         for path, text in files.items():
             write_text(path, text)
     except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}") from error
+        raise UsageError(f"{file} cannot be written: {error.strerror}", hint="name another folder with -o") from error
     for path in files:
         click.echo(path)

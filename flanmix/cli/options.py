@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from flanmix.errors import UsageError
+from flanmix.errors import FlanmixError, Problem, SpecError, UsageError
 from flanmix.registry import Registry, load_registry, read_file
 from flanmix.spec import Mixture
 
@@ -48,34 +48,72 @@ def budget_options(function: F) -> F:
 
 
 def complete_tasks(context: click.Context, parameter: click.Parameter, text: str) -> list[CompletionItem]:
-    """Names of bundled tasks, for the shell."""
-    return [CompletionItem(name) for name in load_registry() if name.startswith(text)]
+    """Names of tasks, for the shell."""
+    return [CompletionItem(name) for name in _known(context).tasks if name.startswith(text)]
+
+
+def complete_names(context: click.Context, parameter: click.Parameter, text: str) -> list[CompletionItem]:
+    """Names of tasks, families and mixtures, for the shell."""
+    known = _known(context)
+    names = sorted({*known.tasks, *known.families, *known.mixtures})
+    return [CompletionItem(name) for name in names if name.startswith(text)]
 
 
 def complete_mixtures(context: click.Context, parameter: click.Parameter, text: str) -> list[CompletionItem]:
-    """Names of bundled mixtures and YAML files, for the shell."""
-    names = [CompletionItem(name) for name in load_registry().mixtures if name.startswith(text)]
+    """Names of mixtures and YAML files, for the shell."""
+    names = [CompletionItem(name) for name in sorted(_known(context).mixtures) if name.startswith(text)]
     return [*names, CompletionItem(text, type="file")]
 
+
+def _known(context: click.Context) -> Registry:
+    """What there is to complete; of broken folders nothing, as nobody reads an error there."""
+    try:
+        return load_registry(*context.params.get("folders", ()))
+    except FlanmixError:
+        return load_registry()
+
+
+_NAME_ONE = "name a mixture's YAML file, or a mixture of 'flanmix ls --mixtures'"
 
 mixture_argument = click.argument("mixture", metavar="NAME_OR_FILE", shell_complete=complete_mixtures)
 
 
 def find_mixture(name_or_file: str, folders: tuple[str, ...]) -> tuple[Mixture, Registry]:
-    """A mixture by its name or its file; a file's own folder belongs to the registry. Raises `FlanmixError`."""
-    if not name_or_file.endswith((".yaml", ".yml")):
-        if Path(name_or_file).is_dir():
-            raise UsageError(f"{name_or_file} is a folder", hint="name a mixture's YAML file, or a mixture of 'flanmix ls'")
-        registry = load_registry(*folders)
-        return registry.mixture(name_or_file), registry
+    """A mixture by its name or its file; a file's own folder belongs to the registry.
+
+    Raises `FlanmixError` with every problem of the mixture's file and of all others.
+    """
     file = Path(name_or_file)
+    if not name_or_file.endswith((".yaml", ".yml")):
+        registry = load_registry(*folders)
+        if name_or_file not in registry.mixtures:
+            _refuse_near_files(name_or_file)
+        return registry.mixture(name_or_file), registry
     if not file.is_file():
-        raise UsageError(f"there is no file {name_or_file}", hint="name a mixture's YAML file, or a mixture of 'flanmix ls'")
-    read = read_file(file, name_or_file)
-    if read is None or not isinstance(read.value, Mixture):
+        raise UsageError(f"there is no file {name_or_file}", hint=_NAME_ONE)
+    problems: list[Problem] = []
+    try:
+        value = getattr(read_file(file, str(file)), "value", None)
+    except SpecError as error:
+        problems.extend(error.problems)
+    try:
+        registry = load_registry(*folders, beside=file.parent)
+    except SpecError as error:
+        problems.extend(error.problems)
+    if problems:
+        raise SpecError(list(dict.fromkeys(problems)))
+    if not isinstance(value, Mixture):
         raise UsageError(f"{name_or_file} is no mixture", hint="it should start with 'mixture:'")
-    registry = load_registry(*folders, beside=file.parent)
-    return registry.mixture(read.value.name), registry
+    return registry.mixture(value.name), registry
+
+
+def _refuse_near_files(name: str) -> None:
+    """Raise `UsageError` where a name is not a mixture's, but that of something on disk."""
+    if Path(name).exists():
+        raise UsageError(f"{name} is {'a folder' if Path(name).is_dir() else 'no YAML file'}", hint=_NAME_ONE)
+    near = next((f"{name}{ending}" for ending in (".yaml", ".yml") if Path(f"{name}{ending}").is_file()), None)
+    if near:
+        raise UsageError(f"no mixture is called '{name}'", hint=f"did you mean the file {near}?")
 
 
 def print_json(value: Any) -> None:
@@ -87,11 +125,10 @@ def print_table(table: Any) -> None:
     """Print something rich to standard output: in the terminal's width, or whole where it goes to a file."""
     from rich.console import Console
 
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    width = None if sys.stdout.isatty() else 200
+    Console(width=width, markup=False, emoji=False, highlight=False).print(table)
 
 
 def say(text: str) -> None:
     """Tell people something, on standard error."""
     click.echo(text, err=True)
-
-

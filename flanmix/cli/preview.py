@@ -21,12 +21,16 @@ def command(
     """Show a few rows of TASK in every template that serves them."""
     from flanmix.api import load_registry
 
+    if html is not None and (Path(html).is_dir() or not Path(html).parent.is_dir()):
+        what = "is a folder" if Path(html).is_dir() else "is in a folder that is not there"
+        raise UsageError(f"{html} {what}", hint="name a file in a folder that is there")
     cards = load_registry(*folders)[task].preview(rows=rows, templates=templates or None, split=split)
     if html is None:
         print_table(cards)
         return
+    page = f"<!doctype html><meta charset=utf-8><title>flanmix preview</title>{cards._repr_html_()}"
     try:
-        Path(html).write_text(f"<!doctype html><meta charset=utf-8><title>flanmix preview</title>{cards._repr_html_()}", "utf-8")
+        Path(html).write_text(page, "utf-8")
     except OSError as error:
-        raise UsageError(f"{html} cannot be written: {error.strerror}") from error
+        raise UsageError(f"{html} cannot be written: {error.strerror}", hint="name another file") from error
     say(f"{len(cards)} cards in {html}")

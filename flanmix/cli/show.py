@@ -1,33 +1,40 @@
 """`flanmix show`: one task, family or mixture, whole."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from flanmix.cli.options import complete_tasks, format_option, print_json, registry_option
+from flanmix.bound import BoundTask
+from flanmix.cli.options import complete_names, format_option, print_json, registry_option
 from flanmix.errors import UsageError, did_you_mean
 from flanmix.registry import load_registry
 from flanmix.spec import Spec
 
 
 @click.command("show")
-@click.argument("name", shell_complete=complete_tasks)
+@click.argument("name", shell_complete=complete_names)
 @registry_option
 @format_option
 def command(name: str, folders: tuple[str, ...], form: str) -> None:
     """Show the task, family or mixture NAME, and every template that serves a task."""
     registry = load_registry(*folders)
-    kinds = {"task": registry.tasks, "family": registry.families, "mixture": registry.mixtures}
+    kinds: dict[str, Mapping[str, Any]] = {
+        "task": registry.tasks,
+        "family": registry.families,
+        "mixture": registry.mixtures,
+    }
     found = [(kind, values[name]) for kind, values in kinds.items() if name in values]
     if not found:
         hint = did_you_mean(name, [known for values in kinds.values() for known in values]) or "run 'flanmix ls'"
         raise UsageError(f"nothing is called '{name}'", hint=hint)
     records = []
     for kind, value in found:
-        written: Spec = getattr(value, "task", value)
+        written = value.task if isinstance(value, BoundTask) else value
         record = {**_plain(written), "file": registry.place(kind, name)}
         if kind == "task":
-            record["templates"] = [{**_plain(item.template), "name": item.id} for item in registry.tasks[name].templates]
+            serving = registry.tasks[name].templates
+            record["templates"] = [{**_plain(item.template), "name": item.id} for item in serving]
         records.append(record)
     if form == "json":
         print_json(records[0] if len(records) == 1 else records)

@@ -3,10 +3,9 @@
 import numpy as np
 import pyarrow as pa
 
-SCHEMA = pa.schema(
-    [pa.field("messages", pa.list_(pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())])))]
-)
-REPETITIVE = ("messages.list.element.role",)
+_TURN = pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())])
+SCHEMA = pa.schema([pa.field("messages", pa.list_(pa.field("element", _TURN)))])  # the name that Parquet gives it
+REPETITIVE: tuple[str, ...] = ("messages.list.element.role",)
 
 
 def columns(inputs: pa.Array, targets: pa.Array, separator: str) -> pa.Table:

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flanmix.render.environment import Program
+from flanmix.render.limits import MAX_OUTPUT
 
 
 class NotColumnar(Exception):
@@ -41,4 +42,6 @@ def render_columns(program: Program, table: pa.Table) -> pa.Array:
     if not any(is_name for is_name, _ in program.parts):
         return pa.repeat(pa.scalar("".join(text for _, text in program.parts), pa.large_string()), table.num_rows)
     joined = pc.binary_join_element_wise(*pieces, pa.scalar("", pa.large_string()))
+    if (pc.max(pc.binary_length(joined)).as_py() or 0) > MAX_OUTPUT:
+        raise NotColumnar("a text is so long that its characters must be counted")
     return cast(pa.Array, joined.combine_chunks() if isinstance(joined, pa.ChunkedArray) else joined)

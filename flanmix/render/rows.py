@@ -15,6 +15,9 @@ class RowError(Exception):
         super().__init__(f"{type(cause).__name__}: {cause}" if not str(cause) else str(cause))
         self.index = index
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.index, Exception(str(self)))
+
 
 def render_rows(program: Program, table: pa.Table) -> pa.Array:
     """Render every row of `table`: `large_string`, as long as the table; raises `RowError`.

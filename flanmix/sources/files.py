@@ -1,6 +1,10 @@
 """Local Parquet, Arrow, JSONL, CSV and TSV files, by path or glob."""
 
+import codecs
+import csv
 import glob
+import io
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +18,7 @@ import pyarrow.json
 import pyarrow.parquet as pq
 
 from flanmix.errors import Problem, SourceError
+from flanmix.mapped import Mapped
 from flanmix.sources.rows import Rows, bounded, digest_of_files, fit, merge_schemas, normal_schema
 from flanmix.spec import FileSource
 
@@ -27,17 +32,20 @@ _ENDINGS = {
     ".tsv": "tsv",
 }
 _JSON_BLOCK = 8 << 20
+_CSV_BLOCK = 32 << 20
+"""Also the longest row that a CSV file may have."""
 _MAX_LINE = 256 << 20
 
 
 def open_files(source: FileSource, split: str, folder: Path | None) -> Rows:
     """Open one split of local files; raises `SourceError`."""
     patterns = _patterns(source, split)
-    files = [file for pattern in patterns for file in _expand(pattern, folder)]
+    files = list(dict.fromkeys(file for pattern in patterns for file in _expand(pattern, folder)))
     shown = ", ".join(patterns)
     kind = source.format or _format_of(files)
     if kind not in ("csv", "tsv") and (source.columns or source.delimiter or source.quoting is not None):
-        raise SourceError(Problem(f"'columns', 'delimiter' and 'quoting' are for CSV and TSV, not {kind}", file=shown))
+        what = f"'columns', 'delimiter' and 'quoting' are for CSV and TSV, not {kind}"
+        raise SourceError(Problem(what, file=shown, hint="leave them out"))
     reader = _READERS[kind](source, kind)
     schemas = [reader.schema(file) for file in files]
     schema = reduce(lambda one, other: merge_schemas(one, other, shown), schemas)
@@ -46,7 +54,7 @@ def open_files(source: FileSource, split: str, folder: Path | None) -> Rows:
         for file in files:
             try:
                 for batch in reader.batches(file, schema):
-                    yield fit(batch, schema)
+                    yield fit(batch, schema, str(file))
             except (pa.ArrowException, OSError, UnicodeError) as error:
                 raise _broken(file, error) from error
 
@@ -67,13 +75,15 @@ def _patterns(source: FileSource, split: str) -> tuple[str, ...]:
 
 
 def _expand(pattern: str, folder: Path | None) -> list[Path]:
-    whole = Path(pattern).expanduser()
-    whole = whole if whole.is_absolute() or folder is None else folder / whole
-    if whole.is_file():
-        return [whole]
-    files = sorted(Path(name) for name in glob.glob(str(whole), recursive=True) if Path(name).is_file())
+    root = folder or Path()
+    wanted = Path(pattern).expanduser()
+    if (root / wanted).is_file():
+        return [root / wanted]
+    files = sorted(
+        root / name for name in glob.glob(str(wanted), root_dir=root, recursive=True) if (root / name).is_file()
+    )
     if not files:
-        where = f"no file of that name below {folder}" if folder else "no file of that name"
+        where = f"no file of that name below {'this folder' if root == Path() else root}"
         raise SourceError(Problem(where, file=pattern, hint="a path is relative to the folder of the YAML file"))
     return files
 
@@ -89,9 +99,13 @@ def _format_of(files: Sequence[Path]) -> str:
 
 def _broken(file: Path, error: Exception, line: int | None = None) -> SourceError:
     what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if "metadata bytes" in what:
+        what = "it is no Arrow IPC file"
     if "UTF8" in what.replace("-", "").upper():
         line, what = _first_bad_line(file), "is not UTF-8 text"
-    return SourceError(Problem(f"cannot be read: {what}", file=str(file), line=line, hint="repair or leave out the file"))
+    return SourceError(
+        Problem(f"cannot be read: {what}", file=str(file), line=line, hint="repair or leave out the file")
+    )
 
 
 def _first_bad_line(file: Path) -> int | None:
@@ -143,22 +157,12 @@ class _Arrow:
 
     def schema(self, file: Path) -> pa.Schema:
         try:
-            return normal_schema(self._open(file).schema)
+            return normal_schema(Mapped(file).reader().schema)
         except (pa.ArrowException, OSError) as error:
             raise _broken(file, error) from error
 
-    def _open(self, file: Path) -> Any:
-        try:
-            return pa.ipc.open_file(pa.memory_map(str(file)))
-        except pa.ArrowInvalid:
-            return pa.ipc.open_stream(pa.memory_map(str(file)))
-
     def batches(self, file: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        reader = self._open(file)
-        if isinstance(reader, pa.ipc.RecordBatchFileReader):
-            yield from (reader.get_batch(index) for index in range(reader.num_record_batches))
-        else:
-            yield from reader
+        yield from Mapped(file).batches()
 
 
 @dataclass(frozen=True)
@@ -168,22 +172,22 @@ class _Delimited:
     source: FileSource
     kind: str
 
+    @property
+    def _delimiter(self) -> str:
+        return self.source.delimiter or ("\t" if self.kind == "tsv" else ",")
+
+    @property
+    def _quoting(self) -> bool:
+        return self.kind == "csv" if self.source.quoting is None else self.source.quoting
+
     def _open(self, file: Path, names: Sequence[str] | None = None) -> Any:
-        tsv = self.kind == "tsv"
-        quoting = self.source.quoting if self.source.quoting is not None else not tsv
-
-        def refuse(row: Any) -> str:
-            what = f"{row.actual_columns} cells where {row.expected_columns} are expected"
-            raise _broken(file, ValueError(what), row.number)
-
         return pa.csv.open_csv(
             pa.input_stream(str(file), compression="detect"),
-            read_options=pa.csv.ReadOptions(column_names=self.source.columns, use_threads=False),
+            read_options=pa.csv.ReadOptions(column_names=self.source.columns, use_threads=False, block_size=_CSV_BLOCK),
             parse_options=pa.csv.ParseOptions(
-                delimiter=self.source.delimiter or ("\t" if tsv else ","),
-                quote_char='"' if quoting else False,
-                newlines_in_values=quoting,
-                invalid_row_handler=refuse,
+                delimiter=self._delimiter,
+                quote_char='"' if self._quoting else False,
+                newlines_in_values=self._quoting,
             ),
             convert_options=pa.csv.ConvertOptions(
                 column_types=dict.fromkeys(names or (), pa.large_string()), strings_can_be_null=False
@@ -196,14 +200,55 @@ class _Delimited:
             try:
                 names = tuple(self._open(file).schema.names)
             except (pa.ArrowException, OSError, UnicodeError) as error:
-                raise _broken(file, error) from error
+                raise self._broken(file, error) from error
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise SourceError(Problem(f"has two columns called '{twice[0]}'", file=str(file), line=1))
+            what, hint = f"has two columns called '{twice[0]}'", "rename one, or give 'columns'"
+            raise SourceError(Problem(what, file=str(file), line=1, hint=hint))
         return pa.schema([pa.field(name, pa.large_string()) for name in names])
 
     def batches(self, file: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        yield from self._open(file, schema.names)
+        try:
+            yield from self._open(file, schema.names)
+        except (pa.ArrowException, OSError, UnicodeError) as error:
+            raise self._broken(file, error) from error
+        if self._quoting:
+            self._refuse_open_quote(file)
+
+    def _refuse_open_quote(self, file: Path) -> None:
+        """Refuse a quote that nothing closes: Arrow takes all that follows as one cell."""
+        with pa.input_stream(str(file), compression="detect") as stream:
+            quotes = sum(block.count(b'"') for _, block in _line_blocks(stream, file))
+        if quotes % 2 and (line := self._line_of_record(file, None)):
+            raise _broken(file, ValueError("a quote that opens here is never closed"), line)
+
+    def _broken(self, file: Path, error: Exception) -> SourceError:
+        ragged = re.search(r"Row #(\d+): (Expected \d+ columns, got \d+)", str(error))
+        if ragged:
+            return _broken(file, ValueError(ragged[2]), self._line_of_record(file, int(ragged[1])))
+        if "straddling" in str(error):
+            error = ValueError(f"a row is longer than {_CSV_BLOCK:,} bytes")
+        return _broken(file, error)
+
+    def _line_of_record(self, file: Path, record: int | None) -> int | None:
+        """The line where a record (from 1) starts, or where the last one does if its quote is never closed."""
+        quoting: Any = csv.QUOTE_MINIMAL if self._quoting else csv.QUOTE_NONE
+        line = number = 1
+        with pa.input_stream(str(file), compression="detect") as stream:
+            text = io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline="")
+            reader = csv.reader(text, delimiter=self._delimiter, quoting=quoting, strict=record is None)
+            limit = csv.field_size_limit(2 * _CSV_BLOCK)
+            try:
+                for cells in reader:
+                    if cells and number == record:
+                        return line
+                    number += bool(cells)
+                    line = reader.line_num + 1
+            except csv.Error as error:
+                return line if "unexpected end" in str(error) else None
+            finally:
+                csv.field_size_limit(limit)
+        return None
 
 
 @dataclass(frozen=True)
@@ -219,25 +264,43 @@ class _Jsonl:
             for number, block in _line_blocks(stream, file):
                 if not block.strip():
                     continue
+                block.decode("utf-8")  # Arrow's reader does not look
                 reading = pa.json.ReadOptions(block_size=len(block) + 1, use_threads=False)
                 try:
-                    yield pa.json.read_json(pa.BufferReader(block), read_options=reading, parse_options=options)
+                    table = pa.json.read_json(pa.BufferReader(block), read_options=reading, parse_options=options)
                 except pa.ArrowInvalid as error:
-                    row = re.search(r"in row (\d+)", str(error))
-                    raise _broken(file, error, _line_of_row(block, number, int(row[1]) if row else 0)) from error
+                    row = re.search(r" in row (\d+)", str(error))
+                    line = _odd_line(block, number) or _line_of_row(block, number, int(row[1]) if row else 0)
+                    what = str(error).replace(row[0], "") if row else str(error)
+                    what = "JSON parse error: not one object a line" if "Column()" in what else what
+                    raise _broken(file, ValueError(what), line) from error
+                if len(table) != sum(map(bool, map(bytes.strip, block.split(b"\n")))):
+                    raise _broken(file, ValueError("not one JSON object a line"), _odd_line(block, number))
+                yield table
 
     def schema(self, file: Path) -> pa.Schema:
         merged = pa.schema([])
         try:
             for table in self._tables(file, None):
                 merged = merge_schemas(merged, _dates_as_text(table.schema), str(file))
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, pa.ArrowException, UnicodeError) as error:
             raise _broken(file, error) from error
         return normal_schema(merged)
 
     def batches(self, file: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         for table in self._tables(file, schema):
             yield from table.to_batches()
+
+
+def _odd_line(block: bytes, first: int) -> int | None:
+    """The first line that is not one JSON object."""
+    for number, line in enumerate(block.split(b"\n"), first):
+        try:
+            if line.strip() and not isinstance(json.loads(line.removeprefix(codecs.BOM_UTF8)), dict):
+                return number
+        except ValueError:
+            return number
+    return None
 
 
 def _line_of_row(block: bytes, first: int, row: int) -> int:

@@ -10,6 +10,8 @@ from flanmix.errors import SourceError
 from flanmix.sources.rows import Rows, bounded, fit, normal_schema
 from flanmix.spec import TableSource
 
+_SHOWN = "rows in memory"
+
 
 def open_table(source: TableSource, split: str) -> Rows:
     """Open rows in memory; raises `SourceError`."""
@@ -19,9 +21,9 @@ def open_table(source: TableSource, split: str) -> Rows:
     schema = normal_schema(table.schema)
 
     def batches() -> Iterator[pa.RecordBatch]:
-        return bounded(fit(batch, schema) for batch in table.to_batches())
+        return bounded(fit(batch, schema, _SHOWN) for batch in table.to_batches())
 
-    return Rows("rows in memory", _digest(schema, batches()), schema, batches)
+    return Rows(_SHOWN, _digest(schema, batches()), schema, batches)
 
 
 def as_table(value: Any) -> pa.Table:
@@ -31,16 +33,17 @@ def as_table(value: Any) -> pa.Table:
             return value
         if isinstance(value, pa.RecordBatch):
             return pa.Table.from_batches([value])
-        if hasattr(value, "with_format") and hasattr(value, "features"):
+        if hasattr(value, "with_format") and hasattr(value, "num_rows") and not isinstance(value, Mapping):
             return value.with_format("arrow")[:]
         if hasattr(value, "iloc"):
             return pa.Table.from_pandas(value, preserve_index=False)
-        if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping):
+        if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping | Iterator):
             return table_of_rows(list(value))
-    except pa.ArrowException as error:
-        raise SourceError(f"rows in memory: {error}", hint="give each column one type") from error
-    kind = type(value).__name__
-    raise SourceError(f"{kind} is no source of rows", hint="give dicts, a data frame, an Arrow table or a Dataset")
+    except (pa.ArrowException, ValueError) as error:
+        raise SourceError(f"{_SHOWN}: {error}", hint="give each column one type, and a name of its own") from error
+    once = isinstance(value, Iterator)
+    hint = "it can be read only once; give a list" if once else "give dicts, a data frame, an Arrow table or a Dataset"
+    raise SourceError(f"{type(value).__name__} is no source of rows", hint=hint)
 
 
 def table_of_rows(rows: list[Any]) -> pa.Table:
@@ -53,9 +56,10 @@ def table_of_rows(rows: list[Any]) -> pa.Table:
     columns = []
     for name in names:
         try:
+            name.encode()  # refuses half a surrogate pair
             columns.append(pa.array([row.get(name) for row in rows]))
         except (pa.ArrowException, UnicodeError, OverflowError) as error:
-            raise SourceError(f"column '{name}': {error}", hint="give the column one type") from error
+            raise SourceError(f"column {name!r}: {error}", hint="give the column one type") from error
     return pa.table(dict(zip(names, columns, strict=True)))
 
 

@@ -1,6 +1,7 @@
 """What every kind of source opens to: a schema, an identity and bounded batches of rows."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,10 @@ def normal_type(kind: pa.DataType) -> pa.DataType:
 
 
 def normal_schema(schema: pa.Schema) -> pa.Schema:
-    """A schema in normal types, without metadata."""
+    """A schema in normal types, without metadata; raises `SourceError` for two columns of one name."""
+    twice = [name for name, count in Counter(schema.names).items() if count > 1]
+    if twice:
+        raise SourceError(f"has two columns called '{twice[0]}'", hint="rename one")
     return pa.schema([pa.field(field.name, normal_type(field.type)) for field in schema])
 
 
@@ -58,6 +62,10 @@ def merge_types(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
     """The type that holds both without changing how a value prints, or None: null fits all, structs add up.
 
     JSON numbers are the exception that JSON itself makes: whole and broken ones in a column are all floats.
+
+    >>> import pyarrow as pa
+    >>> merge_types(pa.int32(), pa.int64()), merge_types(pa.int64(), pa.large_string())
+    (DataType(int64), None)
     """
     if one == other or pa.types.is_null(other):
         return one
@@ -65,6 +73,8 @@ def merge_types(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
         return other
     if {one, other} == {pa.int64(), pa.float64()}:
         return pa.float64()
+    if pa.types.is_integer(one) and pa.types.is_integer(other):
+        return None if pa.uint64() in (one, other) else pa.int64()
     if pa.types.is_list(one) and pa.types.is_list(other):
         inner = merge_types(one.value_type, other.value_type)
         return None if inner is None else pa.list_(inner)
@@ -96,12 +106,21 @@ def merge_schemas(one: pa.Schema, other: pa.Schema, shown: str) -> pa.Schema:
     return merged
 
 
-def fit(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """A batch in exactly this schema: columns in its order, missing ones null."""
-    columns = [
-        batch.column(field.name).cast(field.type) if field.name in batch.schema.names else pa.nulls(len(batch), field.type)
-        for field in schema
-    ]
+def fit(batch: pa.RecordBatch, schema: pa.Schema, shown: str | None = None) -> pa.RecordBatch:
+    """A batch in exactly this schema: columns in its order, missing ones null.
+
+    Raises `SourceError` where its buffers are not what its types say (text that is not UTF-8 …), or a value does not
+    fit.
+    """
+    names = batch.schema.names
+    try:
+        batch.validate(full=True)
+        columns = [
+            batch.column(field.name).cast(field.type) if field.name in names else pa.nulls(len(batch), field.type)
+            for field in schema
+        ]
+    except pa.ArrowException as error:
+        raise SourceError(Problem(f"holds broken data: {error}", file=shown, hint="write the data anew")) from error
     return pa.record_batch(columns, schema=schema)
 
 
@@ -110,10 +129,7 @@ def bounded(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     waiting: list[pa.RecordBatch] = []
     rows = size = 0
     for batch in batches:
-        pieces = max(1, -(-batch.nbytes // MAX_BATCH_BYTES), -(-len(batch) // MAX_BATCH_ROWS))
-        step = max(1, -(-len(batch) // pieces))
-        for start in range(0, len(batch), step):
-            piece = batch.slice(start, step)
+        for piece in _pieces(batch):
             if waiting and (rows + len(piece) > MAX_BATCH_ROWS or size + piece.nbytes > MAX_BATCH_BYTES):
                 yield pa.concat_batches(waiting)
                 waiting, rows, size = [], 0, 0
@@ -121,6 +137,16 @@ def bounded(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             rows, size = rows + len(piece), size + piece.nbytes
     if waiting:
         yield pa.concat_batches(waiting)
+
+
+def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """A batch halved until no piece is too large: its rows may be long at one end and short at the other."""
+    if len(batch) > 1 and (len(batch) > MAX_BATCH_ROWS or batch.nbytes > MAX_BATCH_BYTES):
+        half = len(batch) // 2
+        yield from _pieces(batch.slice(0, half))
+        yield from _pieces(batch.slice(half))
+    elif len(batch):
+        yield batch
 
 
 def digest_of_files(files: Iterable[Path], *more: str) -> str:
