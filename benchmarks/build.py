@@ -19,7 +19,13 @@ import time
 from pathlib import Path
 
 SOURCES, WORDINGS = 8, 10
-WORDS = "river stone window paper garden letter morning candle bridge market winter silver mountain harbour forest".split()
+WORDS = ["river", "stone", "window", "paper", "garden", "letter", "morning", "candle", "bridge", "market", "winter"]
+WORDS += ["silver", "mountain", "harbour", "forest"]
+
+
+def passage(row: int, number: int) -> str:
+    """36 words that differ from row to row."""
+    return " ".join(WORDS[(row * 7 + number + step * (1 + row % 5)) % 15] for step in range(36))
 
 
 def make_sources(folder: Path, rows: int) -> None:
@@ -33,7 +39,7 @@ def make_sources(folder: Path, rows: int) -> None:
             for start in range(0, rows, 10_000):
                 block = range(start, min(start + 10_000, rows))
                 columns = [
-                    [" ".join(WORDS[(row * 7 + number + step * (1 + row % 5)) % 15] for step in range(36)) for row in block],
+                    [passage(row, number) for row in block],
                     [f"What comes after {WORDS[row % 15]} number {row}?" for row in block],
                     [f"{WORDS[(row + 1) % 15]} {row + 1}" for row in block],
                 ]
@@ -52,7 +58,12 @@ def flanmix_case(sources: Path, out: Path, rows: int, num_proc: int) -> dict[str
 
     wordings = [fm.Template(f"w{n}", input=i, target=t) for n, (i, t) in enumerate(templates())]
     tasks = [
-        fm.Task(f"bench/s{n}", type="reading_comprehension", source={"files": str(sources / f"source{n}.arrow")}, templates=wordings)
+        fm.Task(
+            f"bench/s{n}",
+            type="reading_comprehension",
+            source={"files": str(sources / f"source{n}.arrow")},
+            templates=wordings,
+        )
         for n in range(SOURCES)
     ]
     started = time.perf_counter()
@@ -90,9 +101,11 @@ def datasets_case(sources: Path, out: Path, rows: int, num_proc: int) -> dict[st
                 "fm_row": index,
             }
 
-        parts.append(part.map(render, with_indices=True, remove_columns=whole.column_names, num_proc=num_proc if num_proc > 1 else None))
-    probabilities = [weight / sum(weights) for weight in weights]
-    mixed = datasets.interleave_datasets(parts, probabilities, seed=1, stopping_strategy="all_exhausted_without_replacement")
+        workers = num_proc if num_proc > 1 else None
+        parts.append(part.map(render, with_indices=True, remove_columns=whole.column_names, num_proc=workers))
+    shares = [weight / sum(weights) for weight in weights]
+    strategy = "all_exhausted_without_replacement"
+    mixed = datasets.interleave_datasets(parts, shares, seed=1, stopping_strategy=strategy)
     mixed.to_parquet(str(out))
     return {"plan": 0.0, "build": time.perf_counter() - started}
 
@@ -104,7 +117,16 @@ def run_case(case: str, sources: Path, rows: int, num_proc: int) -> dict[str, fl
     """One case in a fresh process with fresh caches."""
     with tempfile.TemporaryDirectory(dir=sources) as scratch:
         environment = {**os.environ, "FLANMIX_CACHE": f"{scratch}/cache", "HF_HOME": f"{scratch}/hf"}
-        command = [sys.executable, __file__, "--case", case, str(sources / str(rows)), f"{scratch}/out", str(rows), str(num_proc)]
+        command = [
+            sys.executable,
+            __file__,
+            "--case",
+            case,
+            str(sources / str(rows)),
+            f"{scratch}/out",
+            str(rows),
+            str(num_proc),
+        ]
         done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
         result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
         return result
@@ -144,7 +166,8 @@ def main() -> None:
         two = show("flanmix", large, 2, run_case("flanmix", folder, large, 2))
         print(f"flanmix at {small:,} rows is {rates[small] / pipeline:.1f} x datasets at {options.pipeline_rows:,}")
         print(f"flanmix at {large:,} rows is {rates[large] / pipeline:.1f} x datasets at {options.pipeline_rows:,}")
-        print(f"peak memory at {large:,} rows is {results[large]['peak'] / results[small]['peak']:.2f} x that at {small:,}")
+        peaks = results[large]["peak"] / results[small]["peak"]
+        print(f"peak memory at {large:,} rows is {peaks:.2f} x that at {small:,}")
         print(f"two processes are {two / rates[large]:.2f} x one")
     finally:
         shutil.rmtree(folder)

@@ -63,8 +63,7 @@ class Examples:
     def _rows(self, task: int, indices: Ints, columns: list[str] | None = None) -> pa.Table:
         if task not in self._mapped:
             self._mapped[task] = Mapped(self._files[task])
-        table = self._mapped[task].table
-        return (table.select(columns) if columns else table).take(pa.array(indices))
+        return self._mapped[task].take(indices, columns)
 
     def release(self) -> None:
         """Give the pages of the prepared files back to the system."""

@@ -6,7 +6,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+
+from flanmix.order import Ints
 
 
 class Mapped:
@@ -39,6 +42,29 @@ class Mapped:
     def table(self) -> pa.Table:
         """All rows, in the map: nothing is read until it is used."""
         return self.reader().read_all()
+
+    @cached_property
+    def _pieces(self) -> tuple[list[pa.RecordBatch], Ints]:
+        """The record batches, and the row at which each starts, with the number of rows at the end."""
+        batches = self.table.to_batches()
+        return batches, np.cumsum([0, *map(len, batches)])
+
+    def take(self, indices: Ints, columns: list[str] | None = None) -> pa.Table:
+        """The rows at `indices`, in their order. One batch after the other is read, and its pages given back."""
+        batches, starts = self._pieces
+        by_row = np.argsort(indices, kind="stable")
+        rows = indices[by_row]
+        cuts = np.searchsorted(rows, starts)
+        taken = []
+        for number, batch in enumerate(batches):
+            wanted = rows[cuts[number] : cuts[number + 1]] - starts[number]
+            if len(wanted):
+                taken.append((batch.select(columns) if columns else batch).take(pa.array(wanted)))
+                self.release()
+        schema = self.table.select(columns).schema if columns else self.table.schema
+        back = np.empty(len(indices), np.int64)
+        back[by_row] = np.arange(len(indices))
+        return pa.Table.from_batches(taken, schema).combine_chunks().take(pa.array(back))
 
     def release(self) -> None:
         """Drop the pages read so far: they are clean, and the system reads them again where they are used again."""

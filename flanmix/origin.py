@@ -24,7 +24,9 @@ class Origin:
             path = path[:-1]
         return self.lines.get(path)
 
-    def problem(self, what: str, path: KeyPath = (), hint: str | None = None, *, into_text: int | None = None) -> Problem:
+    def problem(
+        self, what: str, path: KeyPath = (), hint: str | None = None, *, into_text: int | None = None
+    ) -> Problem:
         """A `Problem` at `path`; `into_text` is a line (from 1) inside the text that stands there."""
         line = self.line(path)
         if into_text is not None and path in self.text_lines:

@@ -36,6 +36,8 @@ def card(manifest: Mapping[str, Any], tasks: Sequence[Task], description: str) -
         "configs": [
             {
                 "config_name": "default",
+                # `datasets` caches a local folder by its last name and by what stands here: not by its files
+                "description": f"build {manifest['build']}",
                 "data_files": [
                     {"split": manifest["split"], "path": f"data/{manifest['split']}-*.{manifest['format']}"}
                 ],

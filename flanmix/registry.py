@@ -11,16 +11,17 @@ from types import MappingProxyType, ModuleType
 from typing import Any, Self
 
 from flanmix import select, yamlio
-from flanmix.bound import BoundTask, BoundTemplate
+from flanmix.binding import Families, bind, twice_in_family
+from flanmix.bound import BoundTask
 from flanmix.errors import FlanmixError, Problem, SpecError, UsageError, did_you_mean
 from flanmix.origin import Origin, Where
 from flanmix.spec import Family, Mixture, Spec, Task
-from flanmix.words import TASK_TYPES
 
 BUNDLED = ("flanmix.templates", "flanmix.task_registry", "flanmix.mixtures")
 ENTRY_POINTS = "flanmix.registry"
 _MODELS: Mapping[str, type[Spec]] = {"task": Task, "family": Family, "mixture": Mixture}
 _OURS = re.compile(rb"^(task|family|mixture)\s*:", re.MULTILINE)
+_FAMILY = re.compile(rb"^family\s*:\s*([A-Za-z0-9_.-]+)", re.MULTILINE)
 _NOT_OURS = {"__pycache__", "node_modules", "site-packages"}
 
 
@@ -37,76 +38,46 @@ class Registry:
     """A read-only catalogue: `registry["glue/rte"]` is a task, `families` and `mixtures` are mappings by name."""
 
     def __init__(self, found: Iterable[_Found] = ()) -> None:
-        self.found = tuple(found)
+        """Raises `SpecError` with every name that stands twice or leads nowhere."""
+        problems = self._fill(tuple(found), frozenset())
+        if problems:
+            raise SpecError(problems)
+
+    def _fill(self, found: tuple[_Found, ...], broken: frozenset[str]) -> list[Problem]:
+        """Take in what was found, as far as it goes, and say what does not fit; `broken` are families not to miss."""
+        self.found = found
         by_kind: dict[type, dict[str, _Found]] = {model: {} for model in _MODELS.values()}
         problems: list[Problem] = []
-        for item in self.found:
+        for item in found:
             kind = next(model for model in by_kind if isinstance(item.value, model))
             name = item.value.name  # type: ignore[attr-defined]
-            if name in by_kind[kind]:
-                first = by_kind[kind][name].where
+            first = by_kind[kind].setdefault(name, item)
+            if first is not item:
                 what = f"the {kind.__name__.lower()} '{name}' is there already"
-                hint = f"rename one; the other is in {first.origin.file}"
-                problems.append(item.where.problem(what, hint))
-            else:
-                by_kind[kind][name] = item
-        self.families: Mapping[str, Family] = MappingProxyType({k: v.value for k, v in by_kind[Family].items()})  # type: ignore[misc]
-        self.mixtures: Mapping[str, Mixture] = MappingProxyType({k: v.value for k, v in by_kind[Mixture].items()})  # type: ignore[misc]
+                problems.append(item.where.problem(what, f"rename one; the other is in {first.where.origin.file}"))
         self._where = {(kind, name): item.where for kind, items in by_kind.items() for name, item in items.items()}
+        families: dict[str, Any] = {name: item.value for name, item in by_kind[Family].items()}
+        mixtures: dict[str, Any] = {name: item.value for name, item in by_kind[Mixture].items()}
+        self.families: Mapping[str, Family] = MappingProxyType(families)
+        self.mixtures: Mapping[str, Mixture] = MappingProxyType(mixtures)
+        known = Families({name: (family, self._where[Family, name]) for name, family in families.items()}, broken)
+        for family, where in known.known.values():
+            problems += twice_in_family(family.templates, where)
         tasks: dict[str, BoundTask] = {}
-        for name in sorted(by_kind[Task]):
+        for name, item in sorted(by_kind[Task].items()):
+            assert isinstance(item.value, Task)
             try:
-                tasks[name] = self._bind(by_kind[Task][name])
+                tasks[name] = bind(item.value, item.where, item.folder, known)
             except SpecError as error:
-                problems.extend(error.problems)
-        if problems:
-            raise SpecError(problems)
+                problems += error.problems
         self.tasks: Mapping[str, BoundTask] = MappingProxyType(tasks)
+        return list(dict.fromkeys(problems))
 
-    def _bind(self, item: _Found) -> BoundTask:
-        task = item.value
-        assert isinstance(task, Task)
-        problems: list[Problem] = []
-        types = TASK_TYPES | self.families.keys()
-        if task.type not in types:
-            hint = did_you_mean(task.type, types) or "use a known type, or name a family after it"
-            problems.append(item.where.at("type").problem(f"no task type is called '{task.type}'", hint))
-        use = task.templates.use
-        if use is None:
-            use = (task.type,) if task.type in self.families else ()
-        templates: list[BoundTemplate] = []
-        fields: set[str] = set()
-        for index, name in enumerate(use):
-            if name not in self.families:
-                where = item.where.at("templates", "use", index)
-                hint = did_you_mean(name, self.families) or "'flanmix ls --families' shows all"
-                problems.append(where.problem(f"no family is called '{name}'", hint))
-                continue
-            fields.update(self.families[name].fields)
-            templates.extend(self._of_family(name))
-        known = {bound.template.name for bound in templates}
-        for index, name in enumerate(task.templates.without):
-            if name not in known:
-                where = item.where.at("templates", "without", index)
-                hint = did_you_mean(name, known) or f"there are {', '.join(sorted(known)) or 'none'}"
-                problems.append(where.problem(f"no template here is called '{name}'", hint))
-        templates = [bound for bound in templates if bound.template.name not in task.templates.without]
-        for index, template in enumerate(task.templates.add):
-            where = _added(item.where, index)
-            if template.name in {bound.id for bound in templates}:
-                problems.append(where.problem(f"the template '{template.name}' is there already", "rename one"))
-            templates.append(BoundTemplate(template.name, template, where))
-        if not templates and not problems:
-            hint = f"add some under 'templates', or write a family '{task.type}'"
-            problems.append(item.where.problem("no template serves this task", hint))
-        if problems:
-            raise SpecError(problems)
-        return BoundTask(task, tuple(templates), tuple(sorted(fields)) if use else None, item.where, item.folder)
-
-    def _of_family(self, name: str) -> Iterator[BoundTemplate]:
-        where = self._where[Family, name]
-        for index, template in enumerate(self.families[name].templates):
-            yield BoundTemplate(f"{name}/{template.name}", template, where.at("templates", index))
+    @classmethod
+    def as_far_as_it_goes(cls, found: Iterable[_Found], broken: Iterable[str]) -> tuple[Self, list[Problem]]:
+        """A registry of what fits together, and the problems of the rest."""
+        registry = cls.__new__(cls)
+        return registry, registry._fill(tuple(found), frozenset(broken))
 
     def __getitem__(self, name: str) -> BoundTask:
         if name not in self.tasks:
@@ -146,9 +117,8 @@ class Registry:
 
     def select(self, text: str) -> Self:
         """The same catalogue with only the tasks that a selector takes; raises `UsageError`."""
-        return type(self)(
-            item for item in self.found if not isinstance(item.value, Task) or item.value.name in set(self.names(text))
-        )
+        names = set(self.names(text))
+        return type(self)(item for item in self.found if not isinstance(item.value, Task) or item.value.name in names)
 
     def names(self, text: str) -> list[str]:
         """The names of the tasks that a selector takes, sorted; raises `UsageError`."""
@@ -185,58 +155,86 @@ def load_registry(
     >>> "starter" in load_registry().mixtures
     True
     """
-    found: list[_Found] = []
-    problems: list[Problem] = []
+    registry, problems = read_registry(*folders, specs=specs, bundled=bundled, plugins=plugins, beside=beside)
+    if problems:
+        raise SpecError(problems)
+    return registry
+
+
+def read_registry(
+    *folders: str | Path,
+    specs: Sequence[Task | Family | Mixture] = (),
+    bundled: bool = True,
+    plugins: bool = True,
+    beside: Path | None = None,
+) -> tuple[Registry, list[Problem]]:
+    """As `load_registry`, but gives what can be read beside every problem of the rest."""
     places: list[tuple[Path, str, bool]] = []
     if bundled:
         places += [(_package_folder(import_module(name)), name.replace(".", "/"), True) for name in BUNDLED]
     places += [(Path(folder), str(Path(folder)), True) for folder in folders]
     if beside is not None and beside.resolve() not in [Path(folder).resolve() for folder in folders]:
         places.append((beside, str(beside), False))
+    reading = _Reading()
     for folder, shown, strict in places:
-        _collect(lambda f=folder, s=shown, t=strict: _read_folder(f, s, t), found, problems)
+        reading.folder(folder, shown, strict)
     if plugins:
         for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
-            _collect(lambda p=point: _read_plugin(p), found, problems)
-    if problems:
-        raise SpecError(problems)
-    return Registry([*found, *(_made_in_python(spec) for spec in specs)])
-
-
-def _added(task: Where, index: int) -> Where:
-    """Where a task's own template stands: below 'templates' itself, where that is a plain list of them."""
-    short = task.at("templates", index)
-    return short if short.path in short.origin.lines else task.at("templates", "add", index)
-
-
-def _collect(read: Any, found: list[_Found], problems: list[Problem]) -> None:
-    try:
-        found.extend(read())
-    except SpecError as error:
-        problems.extend(error.problems)
+            reading.plugin(point)
+    found = [*reading.found, *(_made_in_python(spec) for spec in specs)]
+    registry, problems = Registry.as_far_as_it_goes(found, reading.broken)
+    return registry, [*reading.problems, *problems]
 
 
 def _package_folder(package: ModuleType) -> Path:
     return Path(package.__path__[0])
 
 
-def _read_folder(folder: Path, shown: str, strict: bool) -> list[_Found]:
-    if not folder.is_dir():
-        what = "is no folder" if folder.exists() else "does not exist"
-        raise SpecError(Problem(what, file=shown, hint="name a folder of task, family or mixture YAML files"))
-    found: list[_Found] = []
-    problems: list[Problem] = []
-    for file in _yaml_files(folder):
-        label = os.path.join(shown, file.relative_to(folder)) if shown != "." else str(file.relative_to(folder))
+class _Reading:
+    """What was read so far: specs, problems, and the names of families whose files are at fault."""
+
+    def __init__(self) -> None:
+        self.found: list[_Found] = []
+        self.problems: list[Problem] = []
+        self.broken: set[str] = set()
+
+    def folder(self, folder: Path, shown: str, strict: bool) -> None:
+        """Read every YAML file below a folder that errors call `shown`."""
+        if not folder.is_dir():
+            what = "is no folder" if folder.exists() else "does not exist"
+            hint = "name a folder of task, family or mixture YAML files"
+            self.problems.append(Problem(what, file=shown, hint=hint))
+            return
+        for file in _yaml_files(folder):
+            label = os.path.join(shown, file.relative_to(folder)) if shown != "." else str(file.relative_to(folder))
+            try:
+                item = read_file(file, label, strict=strict)
+            except SpecError as error:
+                self.problems += error.problems
+                self.broken |= {name.decode() for name in _FAMILY.findall(_peek(file))}
+            else:
+                self.found += [item] if item else []
+
+    def plugin(self, point: EntryPoint) -> None:
+        """Read an entry point: it names a package (or a folder) of YAML files, or a sequence of specs."""
+        shown = f"plug-in '{point.name}' ({point.value})"
         try:
-            item = read_file(file, label, strict=strict)
-        except SpecError as error:
-            problems.extend(error.problems)
-        else:
-            found += [item] if item else []
-    if problems:
-        raise SpecError(problems)
-    return found
+            value = point.load()
+        except Exception as error:
+            what = f"cannot be loaded: {type(error).__name__}: {error}"
+            hint = "repair or uninstall the package that registers it"
+            self.problems.append(Problem(what, file=shown, hint=hint))
+            return
+        if isinstance(value, ModuleType) and hasattr(value, "__path__"):
+            value = _package_folder(value)
+        if isinstance(value, str | Path):
+            self.folder(Path(value), shown, strict=True)
+            return
+        try:
+            self.found += [replace(_made_in_python(spec), where=Where(Origin(shown))) for spec in value]
+        except (TypeError, FlanmixError):
+            hint = "it should be a package with YAML files, a folder, or a list of specs"
+            self.problems.append(Problem(f"holds {type(value).__name__}", file=shown, hint=hint))
 
 
 def _yaml_files(folder: Path) -> Iterator[Path]:
@@ -250,7 +248,7 @@ def _yaml_files(folder: Path) -> Iterator[Path]:
 
 def read_file(file: Path, shown: str, *, strict: bool = True) -> _Found | None:
     """Read one YAML file into a spec; None for a file that is none of ours, where that is allowed."""
-    if not strict and not _ours(file):
+    if not strict and not _OURS.search(_peek(file)):
         return None
     document = yamlio.read(file, shown)
     kinds = [word for word in _MODELS if word in document.data]
@@ -264,27 +262,9 @@ def read_file(file: Path, shown: str, *, strict: bool = True) -> _Found | None:
     return _Found(yamlio.parse(document, _MODELS[kinds[0]]), Where(document.origin), file.parent)
 
 
-def _ours(file: Path) -> bool:
+def _peek(file: Path) -> bytes:
+    """What is in a file, or nothing where it cannot be read: whoever reads it whole says so."""
     try:
-        return _OURS.search(file.read_bytes()) is not None
+        return file.read_bytes()
     except OSError:
-        return False
-
-
-def _read_plugin(point: EntryPoint) -> list[_Found]:
-    """An entry point names a package (or a folder) of YAML files, or a sequence of specs."""
-    shown = f"plug-in '{point.name}' ({point.value})"
-    try:
-        value = point.load()
-    except Exception as error:
-        hint = "repair or uninstall the package that registers it"
-        raise SpecError(Problem(f"cannot be loaded: {type(error).__name__}: {error}", file=shown, hint=hint)) from error
-    if isinstance(value, ModuleType):
-        value = _package_folder(value)
-    if isinstance(value, str | Path):
-        return _read_folder(Path(value), shown, strict=True)
-    try:
-        return [replace(_made_in_python(spec), where=Where(Origin(shown))) for spec in value]
-    except (TypeError, FlanmixError) as error:
-        hint = "it should be a package with YAML files, a folder, or a list of specs"
-        raise SpecError(Problem(f"holds {type(value).__name__}", file=shown, hint=hint)) from error
+        return b""

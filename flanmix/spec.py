@@ -1,6 +1,7 @@
 """What people write down, as frozen values: tasks, families, mixtures."""
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
@@ -275,8 +276,7 @@ class Mixture(Spec):
     def _one_budget(self) -> Self:
         if self.rows is not None and self.epochs is not None:
             raise ValueError("a mixture takes 'rows' or 'epochs', not both")
-        if sum(self.styles.values()) > 1:
-            raise ValueError(
-                f"the shares in 'styles' add up to {sum(self.styles.values()):g}, more than 1 - lower some"
-            )
+        shares = sum((Decimal(repr(share)) for share in self.styles.values()), Decimal(0))
+        if shares > 1:
+            raise ValueError(f"the shares in 'styles' add up to {shares}, more than 1 - lower some")
         return self

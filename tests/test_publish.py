@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from hypothesis import given
@@ -53,6 +54,7 @@ def manifest(*tasks: fm.Task, rows: int = 10, **other: Any) -> dict[str, Any]:
         "seed": 7,
         "split": "train",
         "plan": "0123456789abcdef" * 4,
+        "build": "fedcba9876543210" * 4,
         "layout": "messages",
         "format": "parquet",
         "rows": rows,
@@ -83,6 +85,21 @@ def test_another_split_is_named_as_such_and_not_taken_for_training_rows(tmp_path
     assert [file.name for file in (out / "data").iterdir()] == ["test-00000-of-00001.parquet"]
     loaded = datasets.load_dataset(str(out), cache_dir=str(tmp_path / "cache"))
     assert {split: rows.num_rows for split, rows in loaded.items()} == {"test": 3}
+
+
+@pytest.mark.slow
+def test_another_build_in_a_folder_of_the_same_name_is_not_taken_for_the_one_loaded_before(tmp_path: Path) -> None:
+    """`datasets` keeps what it loads by the folder's last name and the front matter: rows would be another build's."""
+    options = {"cache_dir": str(tmp_path / "cache"), "split": "train"}
+    ways: list[dict[str, Any]] = [{}, {"layout": "messages"}, {"separator": " "}, {"metadata": False}]
+    folders = [built(toy_plan(SUMS, rows=20), tmp_path / str(n) / "out", **way) for n, way in enumerate(ways)]
+    folders.append(built(toy_plan(SUMS, rows=20, seed=8), tmp_path / "seed/out"))
+    for out in folders:
+        rows = pq.read_table(out / "data").to_pylist()
+        assert datasets.load_dataset(str(out), **options).to_list() == rows
+        assert list(datasets.load_dataset(str(out), **options, streaming=True)) == rows
+    out = built(toy_plan(SUMS, rows=20, seed=9), folders[0], replace=True)  # the very same place, built anew
+    assert datasets.load_dataset(str(out), **options).to_list() == pq.read_table(out / "data").to_pylist()
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 import click
 
-from flanmix.cli.options import find_mixture, registry_option, say
-from flanmix.errors import PlanError, Problem, SpecError
-from flanmix.registry import load_registry
+from flanmix.cli.options import read_mixture, registry_option, say
+from flanmix.errors import PlanError, SpecError
+from flanmix.registry import read_registry
 
 
 @click.command("check")
@@ -19,17 +19,20 @@ def command(mixture: str | None, folders: tuple[str, ...]) -> None:
     from flanmix.check import problems_of
     from flanmix.planner import resolved
 
-    chosen, registry = find_mixture(mixture, folders) if mixture else (None, load_registry(*folders))
-    problems: list[Problem] = []
+    if mixture:
+        chosen, registry, problems = read_mixture(mixture, folders)
+    else:
+        chosen, (registry, problems) = None, read_registry(*folders)
+    whole = not problems  # where a file cannot be read, a selector may miss only what is in it
     tasks = set(registry.tasks)
     for each in [chosen] if chosen else registry.mixtures.values():
         try:
             taken = resolved(each, registry).tasks
             tasks = set(taken) if chosen else tasks
         except PlanError as error:
-            problems.extend(error.problems)
+            problems += error.problems if whole else ()
     for name in sorted(tasks):
-        problems.extend(problems_of(registry.tasks[name]))
+        problems += problems_of(registry.tasks[name])
     if problems:
         raise SpecError(list(dict.fromkeys(problems)))
     templates = sum(len(registry.tasks[name].templates) for name in tasks)

@@ -10,7 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from flanmix.errors import FlanmixError, Problem, SpecError, UsageError
-from flanmix.registry import Registry, load_registry, read_file
+from flanmix.registry import Registry, load_registry, read_file, read_registry
 from flanmix.spec import Mixture
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -83,28 +83,34 @@ def find_mixture(name_or_file: str, folders: tuple[str, ...]) -> tuple[Mixture, 
 
     Raises `FlanmixError` with every problem of the mixture's file and of all others.
     """
+    mixture, registry, problems = read_mixture(name_or_file, folders)
+    if problems or mixture is None:
+        raise SpecError(problems)
+    return mixture, registry
+
+
+def read_mixture(name_or_file: str, folders: tuple[str, ...]) -> tuple[Mixture | None, Registry, list[Problem]]:
+    """As `find_mixture`, but gives what can be read beside every problem of the rest."""
     file = Path(name_or_file)
     if not name_or_file.endswith((".yaml", ".yml")):
-        registry = load_registry(*folders)
+        registry, problems = read_registry(*folders)
         if name_or_file not in registry.mixtures:
             _refuse_near_files(name_or_file)
-        return registry.mixture(name_or_file), registry
+        if not problems or name_or_file in registry.mixtures:
+            return registry.mixture(name_or_file), registry, problems
+        return None, registry, problems
     if not file.is_file():
         raise UsageError(f"there is no file {name_or_file}", hint=_NAME_ONE)
-    problems: list[Problem] = []
+    value, problems = None, []
     try:
         value = getattr(read_file(file, str(file)), "value", None)
     except SpecError as error:
-        problems.extend(error.problems)
-    try:
-        registry = load_registry(*folders, beside=file.parent)
-    except SpecError as error:
-        problems.extend(error.problems)
-    if problems:
-        raise SpecError(list(dict.fromkeys(problems)))
-    if not isinstance(value, Mixture):
+        problems = list(error.problems)
+    registry, others = read_registry(*folders, beside=file.parent)
+    problems = list(dict.fromkeys([*problems, *others]))
+    if not problems and not isinstance(value, Mixture):
         raise UsageError(f"{name_or_file} is no mixture", hint="it should start with 'mixture:'")
-    return registry.mixture(value.name), registry
+    return value if isinstance(value, Mixture) else None, registry, problems
 
 
 def _refuse_near_files(name: str) -> None:

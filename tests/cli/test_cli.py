@@ -350,3 +350,24 @@ def test_each_command_has_help_of_its_own(good: Flanmix, command: str) -> None:
 
 def test_the_version_is_told(good: Flanmix) -> None:
     assert good("--version").out == f"flanmix, version {__version__}\n"
+
+
+def test_check_tells_problems_of_every_kind_in_one_run(work: Path, flanmix: Flanmix) -> None:
+    (work / "more").mkdir()
+    (work / "more/key.yaml").write_text("task: more/key\ntpye: nli\nsource: {files: a.tsv}\n")
+    (work / "more/family.yaml").write_text("family: broken\nfields: [a]\ntemplates: []\n")
+    (work / "more/uses.yaml").write_text(
+        "task: more/uses\ntype: nli\nsource: {files: a.tsv}\ntemplates: {use: [broken, nlii]}\n"
+    )
+    (work / "more/template.yaml").write_text(
+        "task: more/template\ntype: nli\nsource: {files: a.tsv}\nfields: {a: a}\n"
+        "templates: [{name: x, input: '{{ b }}', target: '{{ a }}'}]\n"
+    )
+    told = [line.split(" - ")[0] for line in flanmix("check -r more").err.splitlines()]
+    assert told == [
+        "more/family.yaml:3: templates: is empty",
+        "more/key.yaml:1: type: is missing",
+        "more/key.yaml:2: tpye: unknown key 'tpye'",
+        "more/uses.yaml:4: templates.use[1]: no family is called 'nlii'",
+        "more/template.yaml:5: templates[0].input: 'b' is no field of the task more/template",
+    ]
