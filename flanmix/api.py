@@ -16,7 +16,7 @@ from flanmix.examples import Example, Examples
 from flanmix.folder import clear
 from flanmix.planner import Planned, plan_mixture
 from flanmix.preview import Preview, preview
-from flanmix.report import plan_records, plan_table
+from flanmix.report import PlanTable, plan_records, plan_table
 from flanmix.shards import Format
 
 
@@ -162,8 +162,8 @@ class Plan:
     def __repr__(self) -> str:
         return f"<Plan of {self.name}: {self.rows:,} rows of {len(self.counts)} tasks, {self.digest[:12]}>"
 
-    def table(self) -> Any:
-        """The plan as a table, one line a task: prints in a terminal, shows in a notebook."""
+    def table(self) -> PlanTable:
+        """The plan as a table, one line a task: `print` it, or let a notebook show it."""
         return plan_table(self._planned.plan)
 
     def records(self) -> list[dict[str, Any]]:

@@ -1,11 +1,18 @@
-"""Plans and catalogues as tables and as plain records."""
+"""Plans as tables and as plain records."""
 
+import io
+from dataclasses import dataclass
 from typing import Any
 
+from markupsafe import Markup
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.table import Table
 
 from flanmix.plan import Plan
+
+_TEXT = ("task", "type", "styles", "bound by")
+_WIDTH = 160
 
 
 def plan_records(plan: Plan) -> list[dict[str, Any]]:
@@ -29,19 +36,54 @@ def plan_records(plan: Plan) -> list[dict[str, Any]]:
     ]
 
 
-def plan_table(plan: Plan) -> Table:
+@dataclass(frozen=True, repr=False)
+class PlanTable:
+    """A table for people: in a terminal through rich, as text through `print`, in a notebook as HTML.
+
+    `rows` are texts, one for each of `columns`; the last row holds the sums.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def __rich__(self) -> Table:
+        table = Table(title=self.title, title_justify="left", show_footer=True, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        for name, footer in zip(self.columns, self.rows[-1], strict=True):
+            number = name not in _TEXT
+            table.add_column(name, footer, justify="right" if number else "left", no_wrap=number, overflow="fold")
+        for row in self.rows[:-1]:
+            table.add_row(*row)
+        return table
+
+    def __repr__(self) -> str:
+        file = io.StringIO()
+        console = Console(file=file, width=_WIDTH, color_system=None, force_terminal=False, force_jupyter=False)
+        console.print(self)
+        return file.getvalue().rstrip("\n")
+
+    def _repr_html_(self) -> str:
+        head = _cells("th", self.columns, self.columns)
+        body = Markup("").join(_cells("td", self.columns, row) for row in self.rows)
+        page = Markup("<table><caption>{}</caption><thead>{}</thead><tbody>{}</tbody></table>")
+        return str(page.format(self.title, head, body))
+
+
+def _cells(tag: str, columns: tuple[str, ...], row: tuple[str, ...]) -> Markup:
+    cell = Markup('<{tag} style="text-align:{side}">{text}</{tag}>')
+    cells = (
+        cell.format(tag=tag, side="left" if name in _TEXT else "right", text=text)
+        for name, text in zip(columns, row, strict=True)
+    )
+    return Markup("<tr>{}</tr>").format(Markup("").join(cells))
+
+
+def plan_table(plan: Plan) -> PlanTable:
     """The plan for people: one line a task, the sum below."""
     title = f"{plan.name}: {plan.rows:,} rows of {len(plan.tasks)} tasks, seed {plan.seed}, plan {plan.digest[:12]}"
-    table = Table(title=title, title_justify="left", show_footer=True, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     columns = ("task", "type", "there are", "usable", "asked", "planned", "share", "epochs", "styles", "bound by")
-    right = {"there are", "usable", "asked", "planned", "share", "epochs"}
-    for name in columns:
-        footer = {"task": "all", "planned": f"{plan.rows:,}", "share": "100%"}.get(name, "")
-        number = name in right
-        table.add_column(name, footer, justify="right" if number else "left", no_wrap=number, overflow="fold")
-    for record in plan_records(plan):
-        styles = ", ".join(f"{name} {count}" for name, count in record["styles"].items()) if plan.styles else ""
-        table.add_row(
+    rows = [
+        (
             record["task"],
             record["type"],
             f"{record['source_rows']:,}",
@@ -50,7 +92,10 @@ def plan_table(plan: Plan) -> Table:
             f"{record['rows']:,}",
             f"{record['share']:.2%}",
             f"{record['epochs']:.2f}",
-            styles,
+            ", ".join(f"{name} {count}" for name, count in record["styles"].items()) if plan.styles else "",
             record["bound"],
         )
-    return table
+        for record in plan_records(plan)
+    ]
+    total = ("all", "", "", "", "", f"{plan.rows:,}", "100%", "", "", "")
+    return PlanTable(title, columns, (*rows, total))

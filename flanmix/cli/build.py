@@ -61,7 +61,8 @@ def _build(
     if not quiet:
         manifest = built.manifest
         dropped = sum(sum(task["dropped"].values()) for task in manifest["tasks"])
-        say(f"{manifest['rows']:,} rows in {len(manifest['shards'])} shards, {dropped:,} dropped")
+        files = len(manifest["shards"])
+        say(f"{manifest['rows']:,} rows in {files:,} shard{'s' * (files != 1)}, {dropped:,} dropped")
         say(f"load them with datasets.load_dataset('{out}')")
     for position in range(min(show, plan.rows)):
         click.echo(f"\n{_shown(plan[position])}")

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,11 +23,12 @@ SHARDS, SHARD_ROWS = 30, 1500
 TASK = """
 task: toy/many
 type: arithmetic
-source: {generator: add_subtract, rows: 20000}
+source: {files: many.tsv}
 templates:
   - {name: asked, input: "{% if question %}{{ question }}{% endif %}", target: "{% if answer %}{{ answer }}{% endif %}"}
   - {name: bare, input: "{% for word in question.split() %}{{ word }} {% endfor %}", target: "{{ answer }}"}
-"""
+  - {name: never, when: "{{ answer == 'never' }}", input: "{{ question }} LONG", target: "{{ answer }}"}
+""".replace("LONG", "x" * 200_000)  # a plan that no pipe holds at once
 MIXTURE = f"""
 mixture: many
 rows: {SHARDS * SHARD_ROWS}
@@ -42,6 +43,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a task and a mixture that takes a few seconds to build."""
     folder = tmp_path_factory.mktemp("home")
     (folder / "many.yaml").write_text(TASK)
+    rows = "".join(f"What is {n} times {n + 1} ?\t{n * (n + 1)}\n" for n in range(20_000))
+    (folder / "many.tsv").write_text(f"question\tanswer\n{rows}")
     (folder / "mix.yaml").write_text(MIXTURE)
     return folder
 
@@ -108,7 +111,8 @@ class Halted:
         self.kept: dict[str, Seen] = {name: file for name, file in seen(out).items() if name in finished(out)}
 
     def resume(self) -> None:
-        os.killpg(self.session, signal.SIGCONT)
+        with suppress(ProcessLookupError):
+            os.killpg(self.session, signal.SIGCONT)
 
 
 def finish_and_compare(home: Path, halted: Halted, whole: Path, num_proc: int) -> None:
@@ -158,7 +162,7 @@ def test_an_interrupt_ends_the_workers_too(home: Path, whole: Path) -> None:
         os.killpg(halted.session, signal.SIGINT)
         halted.resume()
         assert process.wait(PATIENCE) == 130
-        assert errors_of(process).splitlines() == ["interrupted - run the same command again to go on"]
+        assert errors_of(process).strip() == "interrupted - run the same command again to go on"
         wait_until("the end of all its processes", lambda: not alive(halted.session))
     finish_and_compare(home, halted, whole, 2)
 
@@ -176,7 +180,7 @@ def test_a_finished_build_leaves_no_process(home: Path, whole: Path) -> None:
     with build(home, "again", num_proc=2) as process:
         wait_until("workers", lambda: len(workers(process.pid)) == 2 or process.poll() is not None)
         assert process.wait() == 0
-        assert not alive(process.pid)
+        wait_until("the end of all its processes", lambda: not alive(process.pid))
     assert hashes(home / "again") == hashes(whole)
 
 
@@ -185,23 +189,19 @@ import sys
 import flanmix as fm
 
 print("run", file=sys.stderr)
-task = fm.Task("toy/made", type="arithmetic", source={"generator": lambda draw: {"question": str(draw.integer(0, 99)),
-    "answer": "x"}, "rows": 300}, templates=[fm.Template("plain", input="{{ question }}", target="{{ answer }}")])
+plain = fm.Template("plain", input="{{ question }}", target="{{ answer }}")
+source = [{"question": str(n), "answer": "x"} for n in range(300)]
+task = fm.Task("toy/made", type="arithmetic", source=source, templates=[plain])
 catalogue = fm.load_registry(specs=[task], bundled=False, plugins=False)
-fm.Mixture("made", parts=[fm.Part("toy/made")], rows=300).plan(catalogue).build("made", shard_rows=50, num_proc=2, quiet=True)
+plan = fm.Mixture("made", parts=[fm.Part("toy/made")], rows=300).plan(catalogue)
+plan.build("made", shard_rows=50, num_proc=2, quiet=True)
 """
 
 
-@pytest.fixture
-def script(tmp_path: Path) -> Iterator[Path]:
-    (tmp_path / "script.py").write_text(SCRIPT)
-    yield tmp_path / "script.py"
-
-
-def test_a_script_needs_no_main_guard(script: Path) -> None:
+def test_a_script_needs_no_main_guard(tmp_path: Path) -> None:
     """Workers do not run the user's script again, as those that `multiprocessing` starts would."""
-    done = subprocess.run(
-        [sys.executable, script.name], cwd=script.parent, stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False
-    )
+    (tmp_path / "script.py").write_text(SCRIPT)
+    command = [sys.executable, "script.py"]
+    done = subprocess.run(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False)
     assert (done.returncode, done.stderr) == (0, "run\n")
-    assert fm.verify(script.parent / "made")["rows"] == 300
+    assert fm.verify(tmp_path / "made")["rows"] == 300
