@@ -99,8 +99,12 @@ def _build(job: Job, out: Path, tasks: Sequence[Task], description: str, num_pro
     todo = claim(job, out)
     with tqdm(total=job.plan.rows, unit="rows", unit_scale=True, disable=quiet, desc=job.plan.name) as bar:
         bar.update(job.plan.rows - sum(len(job.positions(shard)) for shard in todo))
+
+        def progress(rows: int) -> None:
+            bar.update(rows)
+
         try:
-            build_shards(job, todo, out, num_proc, lambda rows: bar.update(rows))
+            build_shards(job, todo, out, num_proc, progress)
         except BaseException:
             with suppress(OSError):
                 sweep(out)

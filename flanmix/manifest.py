@@ -143,7 +143,7 @@ def _rows_in(file: Path) -> int | str:
             return int(pq.read_metadata(file).num_rows)
         with pa.memory_map(str(file)) as source:
             reader = pa.ipc.open_file(source)
-            return sum(reader.get_batch(index).num_rows for index in range(reader.num_record_batches))
+            return sum(int(reader.get_batch(index).num_rows) for index in range(reader.num_record_batches))
     except pa.ArrowException:
         return "no"
 

@@ -11,8 +11,9 @@ from flanmix.report import PlanTable, plan_records, plan_table
 @pytest.fixture
 def plan() -> Plan:
     template = PlannedTemplate("plain", "{{ q }}", "{{ a }}", "plain")
+    lost = {"drop rule": 1_380}
     tasks = [
-        PlannedTask(name, "nli", rows, 100, 120, "digest", (template,), ((0,),), 1_500, {"drop rule": 1_380}, 0.5, bound)
+        PlannedTask(name, "nli", rows, 100, 120, "digest", (template,), ((0,),), 1_500, lost, 0.5, bound)
         for name, rows, bound in (("a/<b>", 400, "max_epochs"), ("c/d", 1_200, ""))
     ]
     return Plan("mini", 7, "train", tuple(tasks), {})

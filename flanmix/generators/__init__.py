@@ -41,9 +41,7 @@ GENERATORS: Mapping[str, Generator] = MappingProxyType(
 )
 
 
-def generate(
-    function: Generator, name: str, seed: int, rows: Iterable[int], args: Mapping[str, object]
-) -> list[Row]:
+def generate(function: Generator, name: str, seed: int, rows: Iterable[int], args: Mapping[str, object]) -> list[Row]:
     """The rows with the given numbers; each depends only on the seed, the name, its number and the args.
 
     >>> generate(GENERATORS["dates/weekday"], "dates/weekday", 1, range(1), {})[0]["answer"]

@@ -91,8 +91,7 @@ def add_subtract(draw: Draw, *, largest: int = 9999, decimals: int = 0) -> Row:
     check_integer("decimals", decimals, 0, 6)
     unit = 10**decimals
     a, b, c = (
-        Fraction(draw.integer(1, (largest if draw.chance(2, 3) else isqrt(largest)) * unit), unit)
-        for _ in range(3)
+        Fraction(draw.integer(1, (largest if draw.chance(2, 3) else isqrt(largest)) * unit), unit) for _ in range(3)
     )
     if draw.chance(1, 4):
         form, sign_b, sign_c = draw.choice(_THREE)

@@ -73,9 +73,7 @@ def _draw_facts(draw: Draw, count: int) -> Facts:
     facts: Facts = list(pairwise(range(count)))
     if draw.chance(1, 2):
         lost = draw.integer(0, count - 2)
-        wider = [
-            pair for pair in ((lost - 1, lost + 1), (lost, lost + 2)) if pair[0] >= 0 and pair[1] < count
-        ]
+        wider = [pair for pair in ((lost - 1, lost + 1), (lost, lost + 2)) if pair[0] >= 0 and pair[1] < count]
         facts[lost] = draw.choice(wider)
     return draw.shuffled(facts)
 

@@ -77,9 +77,7 @@ FRUIT = nouns(
     strawberry/strawberries, lime, mandarin
     """
 )
-SHARED = nouns(
-    "sweet, biscuit, grape, walnut, cherry/cherries, crayon, balloon, sticker, marble, almond, toffee"
-)
+SHARED = nouns("sweet, biscuit, grape, walnut, cherry/cherries, crayon, balloon, sticker, marble, almond, toffee")
 BAKED = nouns("roll, bun, muffin, scone, biscuit, pasty/pasties, tart, doughnut, flapjack, bagel")
 MADE = nouns("bottle, button, screw, candle, pencil, tile, envelope, spoon, cup, brick, sock, bolt")
 FLOWERS = nouns("tulip, rose, daffodil, lily/lilies, sunflower, lavender plant, bean plant, cabbage, lettuce")

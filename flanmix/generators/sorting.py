@@ -58,14 +58,10 @@ def words(draw: Draw, *, fewest: int = 4, most: int = 10) -> Row:
     if draw.chance(1, 3):  # words that share their first letter are harder to order
         same = _BY_LETTER[items[0][0]]
         items = draw.sample(same, count) if len(same) >= count else items
-    return _row(
-        items, draw.choice(_ALPHABETICAL if forward else _REVERSED), sorted(items, reverse=not forward)
-    )
+    return _row(items, draw.choice(_ALPHABETICAL if forward else _REVERSED), sorted(items, reverse=not forward))
 
 
-def dates(
-    draw: Draw, *, fewest: int = 3, most: int = 6, first_year: int = 1900, last_year: int = 2100
-) -> Row:
+def dates(draw: Draw, *, fewest: int = 3, most: int = 6, first_year: int = 1900, last_year: int = 2100) -> Row:
     """Between `fewest` and `most` dates, all written in the same style, often close together.
 
     >>> dates(Draw(1, "sorting/dates", 0))["order"]

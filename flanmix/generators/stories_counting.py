@@ -34,8 +34,7 @@ _SHARE: tuple[Text, ...] = (
     (
         "A farmer picks {first} {fruit} in the morning and {second} in the afternoon. All of them are "
         "packed into {boxes}, {parts} to a {box}. How many {boxes} are filled?",
-        "The farmer picks {first} + {second} = {total} {fruit}. They fill {total} {over} {parts} = {each} "
-        "{boxes}.",
+        "The farmer picks {first} + {second} = {total} {fruit}. They fill {total} {over} {parts} = {each} {boxes}.",
     ),
     (
         "One class brings {first} {fruit} for a school fair and another class brings {second}. The {fruit} "
@@ -48,8 +47,7 @@ _ROWS: tuple[Text, ...] = (
     (
         "A hall has {rows} rows of {each} seats. For tonight's concert {taken} seats have been sold. How "
         "many seats have not been sold?",
-        "The hall has {rows} {times} {each} = {total} seats. The number of unsold seats is {total} - "
-        "{taken} = {left}.",
+        "The hall has {rows} {times} {each} = {total} seats. The number of unsold seats is {total} - {taken} = {left}.",
     ),
     (
         "A gardener plants {rows} rows with {each} {flowers} in each row. Snails eat {taken} of them. How "
@@ -68,14 +66,12 @@ _TIMES: tuple[Text, ...] = (
     (
         "{B} {does} {few} {things}. {A} {does} {factor} times as many {things} as {B}. How many {things} do "
         "they {do} altogether?",
-        "{A} {does} {factor} {times} {few} = {many} {things}. Altogether they {do} {few} + {many} = {sum} "
-        "{things}.",
+        "{A} {does} {factor} {times} {few} = {many} {things}. Altogether they {do} {few} + {many} = {sum} {things}.",
     ),
     (
         "{B} {does} {few} {things}, and {A} {does} {factor} times that number. How many {things} is that "
         "for both of them together?",
-        "{A}'s number is {factor} {times} {few} = {many}. For both of them that makes {few} + {many} = "
-        "{sum} {things}.",
+        "{A}'s number is {factor} {times} {few} = {many}. For both of them that makes {few} + {many} = {sum} {things}.",
     ),
 )
 _PART: tuple[Text, ...] = (
@@ -137,20 +133,17 @@ _MORE: tuple[Text, ...] = (
         "The difference is {many} - {few} = {more} {things}.",
     ),
     (
-        "{A} has {many} {things}, while {B} has only {few}. How many {things} must {B} get to have as many "
-        "as {A}?",
+        "{A} has {many} {things}, while {B} has only {few}. How many {things} must {B} get to have as many as {A}?",
         "{B} needs {many} - {few} = {more} more {things}.",
     ),
 )
 _SHELVES: tuple[Text, ...] = (
     (
-        "{place} {groups} {shelves} with {each} {things} {on} each {shelf}. How many {things} is that in "
-        "all?",
+        "{place} {groups} {shelves} with {each} {things} {on} each {shelf}. How many {things} is that in all?",
         "In all that is {groups} {times} {each} = {total} {things}.",
     ),
     (
-        "{A} counts {groups} {shelves} with {each} {things} {on} each of them. How many {things} are there "
-        "altogether?",
+        "{A} counts {groups} {shelves} with {each} {things} {on} each of them. How many {things} are there altogether?",
         "Altogether there are {groups} {times} {each} = {total} {things}.",
     ),
 )
@@ -161,8 +154,7 @@ _PUT_IN: tuple[Text, ...] = (
         "Each {box} holds {total} {over} {groups} = {each} {things}.",
     ),
     (
-        "A heap of {total} {things} is divided equally among {groups} {boxes}. How many {things} go into "
-        "each {box}?",
+        "A heap of {total} {things} is divided equally among {groups} {boxes}. How many {things} go into each {box}?",
         "Into each {box} go {total} {over} {groups} = {each} {things}.",
     ),
 )
@@ -209,9 +201,7 @@ def times_as_many(draw: Draw) -> Problem:
     few, factor = draw.integer(3, 60), draw.integer(3, 9)
     does, do = draw.choice((("has", "have"), ("collects", "collect"), ("sells", "sell"), ("counts", "count")))
     values = {"few": few, "factor": factor, "many": few * factor, "sum": few + few * factor}
-    return tell(
-        draw, _TIMES, few + few * factor, things=draw.choice(COLLECTED).many, does=does, do=do, **values
-    )
+    return tell(draw, _TIMES, few + few * factor, things=draw.choice(COLLECTED).many, does=does, do=do, **values)
 
 
 def part_and_rest(draw: Draw) -> Problem:
@@ -280,6 +270,4 @@ def put_into_boxes(draw: Draw) -> Problem:
     groups, each = draw.integer(3, 30), draw.integer(4, 40)
     box = draw.choice(CONTAINERS)
     values = {"groups": groups, "each": each, "total": groups * each}
-    return tell(
-        draw, _PUT_IN, each, things=draw.choice(FRUIT + SHARED).many, box=box.one, boxes=box.many, **values
-    )
+    return tell(draw, _PUT_IN, each, things=draw.choice(FRUIT + SHARED).many, box=box.one, boxes=box.many, **values)

@@ -19,8 +19,7 @@ _MACHINE: tuple[Text, ...] = (
 )
 _AVERAGE: tuple[Text, ...] = (
     (
-        "In three games {A} scores {first}, {second} and {third} points. What is {his} average score per "
-        "game?",
+        "In three games {A} scores {first}, {second} and {third} points. What is {his} average score per game?",
         "The scores add up to {first} + {second} + {third} = {sum} points. The average is {sum} {over} 3 = "
         "{mean} points.",
     ),
@@ -45,8 +44,7 @@ _PACE: tuple[Text, ...] = (
         "{left} {pages}.",
     ),
     (
-        "{A} {has} {total} {pages} and {reads} {pace} of them a day. How many {pages} are left after {days} "
-        "days?",
+        "{A} {has} {total} {pages} and {reads} {pace} of them a day. How many {pages} are left after {days} days?",
         "In {days} days that makes {days} {times} {pace} = {done} {pages}. That leaves {total} - {done} = "
         "{left} {pages}.",
     ),
@@ -61,8 +59,7 @@ _TASKS = (
 _AGES: tuple[Text, ...] = (
     (
         "{B} is {young} years old. {A} is {gap} years older than {B}. How old will {A} be in {years} years?",
-        "{A} is {young} + {gap} = {old} years old now. In {years} years {he} will be {old} + {years} = "
-        "{then}.",
+        "{A} is {young} + {gap} = {old} years old now. In {years} years {he} will be {old} + {years} = {then}.",
     ),
     (
         "When {A} was {young}, {his} parents were given a clock that was {gap} years older than {he} was. "
@@ -99,14 +96,12 @@ _TRAVEL: tuple[Text, ...] = (
 )
 _RECIPE: tuple[Text, ...] = (
     (
-        "A recipe for {n} people needs {amount} grams of {food}. How many grams of {food} are needed for "
-        "{m} people?",
+        "A recipe for {n} people needs {amount} grams of {food}. How many grams of {food} are needed for {m} people?",
         "One person needs {amount} {over} {n} = {each} grams. For {m} people that makes {each} {times} {m} "
         "= {sum} grams.",
     ),
     (
-        "Altogether {n} equal tins hold {amount} millilitres of paint. How many millilitres do {m} such "
-        "tins hold?",
+        "Altogether {n} equal tins hold {amount} millilitres of paint. How many millilitres do {m} such tins hold?",
         "One tin holds {amount} {over} {n} = {each} millilitres. For {m} tins that makes {each} {times} {m} "
         "= {sum} millilitres.",
     ),
@@ -120,14 +115,12 @@ _TANK: tuple[Text, ...] = (
     (
         "A tank can hold {full} litres. There are already {has} litres in it, and a tap adds {rate} litres "
         "every minute. After how many minutes is the tank full?",
-        "There is room for {full} - {has} = {needs} more litres. To fill it takes {needs} {over} {rate} = "
-        "{t} minutes.",
+        "There is room for {full} - {has} = {needs} more litres. To fill it takes {needs} {over} {rate} = {t} minutes.",
     ),
     (
         "A barrel holds {full} litres of water. {A} first takes {has} litres for the garden and then uses "
         "{rate} litres a day. How many days does the rest last?",
-        "After the first use {full} - {has} = {needs} litres are left. They last {needs} {over} {rate} = "
-        "{t} days.",
+        "After the first use {full} - {has} = {needs} litres are left. They last {needs} {over} {rate} = {t} days.",
     ),
 )
 _MOVERS = (

@@ -27,8 +27,7 @@ _CHANGE: tuple[Text, ...] = (
     (
         "{A} wants to buy {n} {things}, which cost {sign}{p} each. {He} has {sign}{paid} with {him}. How "
         "many {money} will {he} have left?",
-        "The {things} cost {n} {times} {p} = {cost} {money}. {A} will have {paid} - {cost} = {left} {money} "
-        "left.",
+        "The {things} cost {n} {times} {p} = {cost} {money}. {A} will have {paid} - {cost} = {left} {money} left.",
     ),
 )
 _SAVING: tuple[Text, ...] = (
@@ -91,8 +90,7 @@ _WAGES: tuple[Text, ...] = (
     (
         "{A} earns {sign}{rate} an hour. {He} works {hours} hours a day for {days} days. How many {money} "
         "does {he} earn in that time?",
-        "{A} works {hours} {times} {days} = {total} hours. {He} earns {rate} {times} {total} = {sum} "
-        "{money}.",
+        "{A} works {hours} {times} {days} = {total} hours. {He} earns {rate} {times} {total} = {sum} {money}.",
     ),
     (
         "Hiring a boat costs {sign}{rate} an hour. {A} hires one for {hours} hours on each of {days} days. "

@@ -92,9 +92,7 @@ def _case(statement: Statement, terms: int) -> tuple[bool, int]:
     return form in ("all", "no"), subject & (predicate if form in ("no", "some") else ~predicate)
 
 
-def entails(
-    premises: tuple[Statement, ...], conclusion: Statement, terms: int, inhabited: bool
-) -> bool | None:
+def entails(premises: tuple[Statement, ...], conclusion: Statement, terms: int, inhabited: bool) -> bool | None:
     """Whether the premises entail the conclusion (with every term inhabited, or not); None if they conflict.
 
     >>> entails((Statement("all", 0, 1), Statement("all", 1, 2)), Statement("all", 0, 2), 3, False)

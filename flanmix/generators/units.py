@@ -167,8 +167,6 @@ def convert(draw: Draw, *, kind: str = "any", largest: int = 500) -> Row:
     given, asked = (big, small) if draw.chance(1, 2) else (small, big)
     row = _row(draw, kind, given, asked)
     if rule.stated:
-        lead = draw.choice(_STATED).format(
-            big=rule.big.one, factor=decimal_text(rule.factor), small=rule.small.many
-        )
+        lead = draw.choice(_STATED).format(big=rule.big.one, factor=decimal_text(rule.factor), small=rule.small.many)
         row["question"] = f"{lead}{row['question']}"
     return row

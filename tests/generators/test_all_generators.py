@@ -108,9 +108,7 @@ def test_texts_are_tidy(name: str) -> None:
                 assert value
                 assert value == " ".join(value.split())
                 assert not re.search(r"[{}]|\b(an?) \1\b| [,.?]|\.\.", value)
-                assert not re.search(r"(?<![\d.,/:-])1 (?!plus |minus |times |US )[a-z]+s\b(?<!ss)", value), (
-                    value
-                )
+                assert not re.search(r"(?<![\d.,/:-])1 (?!plus |minus |times |US )[a-z]+s\b(?<!ss)", value), value
                 if field == "question":
                     assert value[0].isupper() or value[0].isdigit()
                     assert value.endswith("?")
@@ -154,9 +152,7 @@ def test_options_are_keywords_with_defaults(name: str) -> None:
     draw, *options = inspect.signature(GENERATORS[name]).parameters.values()
     assert draw.name == "draw"
     assert options
-    assert all(
-        option.kind is option.KEYWORD_ONLY and option.default is not option.empty for option in options
-    )
+    assert all(option.kind is option.KEYWORD_ONLY and option.default is not option.empty for option in options)
 
 
 def test_a_function_from_elsewhere_may_take_any_options() -> None:

@@ -10,9 +10,7 @@ Rows = Callable[..., list[dict[str, str]]]
 
 N = r"(-?\d+(?:\.\d+)?)"
 SYMBOLS = str.maketrans({"\N{MULTIPLICATION SIGN}": "*", "\N{DIVISION SIGN}": "/"})
-EXPRESSION = re.compile(
-    r"(?:What is|How much is|What does|What is the value of) ([-+*/(). \d]+?)(?: equal)?\?"
-)
+EXPRESSION = re.compile(r"(?:What is|How much is|What does|What is the value of) ([-+*/(). \d]+?)(?: equal)?\?")
 # Questions in words, with the same thing in symbols.
 WORDED: list[tuple[str, Callable[..., Fraction]]] = [
     (f"What is {N} plus {N}", lambda a, b: a + b),
@@ -88,11 +86,7 @@ def test_calculations(rows: Rows, name: str, options: dict[str, int]) -> None:
 
 
 def test_most_numbers_use_the_whole_range(rows: Rows) -> None:
-    numbers = [
-        int(number)
-        for row in rows("arithmetic/add_subtract")
-        for number in re.findall(r"\d+", row["question"])
-    ]
+    numbers = [int(number) for row in rows("arithmetic/add_subtract") for number in re.findall(r"\d+", row["question"])]
     assert max(numbers) > 9900
     assert sum(number > 1000 for number in numbers) > len(numbers) / 2
     assert sum(number < 100 for number in numbers) > len(numbers) / 4

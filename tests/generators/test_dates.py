@@ -11,9 +11,7 @@ FULL += ["September", "October", "November", "December"]
 DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
 DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)|(\d{1,2})(st|nd|rd|th)? ([A-Z][a-z]+) (\d{4})")
 TIME = re.compile(r"(\d{1,2}):(\d\d)( am| pm)?")
-BACK = re.compile(
-    r" before |after work on it begins| ago\?| ago | earlier|back from|At what time did it (start|leave)"
-)
+BACK = re.compile(r" before |after work on it begins| ago\?| ago | earlier|back from|At what time did it (start|leave)")
 YEARS = {"first_year": 1600, "last_year": 9000}
 
 
@@ -32,9 +30,7 @@ def _dates(text: str) -> list[tuple[str, int, int, int]]:
         else:
             day, year, name = int(match[4]), int(match[7]), match[6]
             month = FULL.index(name) + 1 if name in FULL else MONTHS.index(name) + 1
-            style = (
-                "ordinal" if match[5] else "plain" if len(name) > 3 else "may" if name == "May" else "short"
-            )
+            style = "ordinal" if match[5] else "plain" if len(name) > 3 else "may" if name == "May" else "short"
             if match[5]:
                 ending = "th" if day in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th")
                 assert match[5] == ending
@@ -56,9 +52,7 @@ def _zeller(date: tuple[str, int, int, int]) -> str:
     _, year, month, day = date
     if month < 3:
         month, year = month + 12, year - 1
-    return DAYS[
-        (day + 13 * (month + 1) // 5 + year % 100 + year % 100 // 4 + year // 400 - 2 * (year // 100) - 1) % 7
-    ]
+    return DAYS[(day + 13 * (month + 1) // 5 + year % 100 + year % 100 // 4 + year // 400 - 2 * (year // 100) - 1) % 7]
 
 
 @pytest.mark.parametrize("options", [{}, YEARS])

@@ -53,9 +53,7 @@ def _worlds(kinds: int) -> tuple[tuple[tuple[tuple[bool, ...], ...], tuple[bool,
     counterexample at all there is one among these.
     """
     sorts = list(product((False, True), repeat=kinds))
-    return tuple(
-        (members, named) for size in range(1, 5) for members in combinations(sorts, size) for named in members
-    )
+    return tuple((members, named) for size in range(1, 5) for members in combinations(sorts, size) for named in members)
 
 
 @cache
@@ -80,9 +78,7 @@ def _holds(form: str, subject: int, predicate: int, kinds: int) -> int:
 @cache
 def _inhabited(kinds: int) -> int:
     worlds = _worlds(kinds)
-    return sum(
-        1 << place for place, (members, _) in enumerate(worlds) if all(map(any, zip(*members, strict=True)))
-    )
+    return sum(1 << place for place, (members, _) in enumerate(worlds) if all(map(any, zip(*members, strict=True))))
 
 
 @pytest.mark.parametrize("options", [{}, {"nouns": "real"}, {"fewest_terms": 4, "nouns": "invented"}])
@@ -90,9 +86,9 @@ def test_syllogisms(rows: Rows, options: dict[str, object]) -> None:
     shapes = set()
     for row in rows("logic/syllogisms", **options):
         sentences = row["premises"][:-1].split(". ")
-        if sentences[0].endswith(("known about the members of a club", "people of a village")) or sentences[
-            0
-        ].endswith(("guests at a party", "ship found the following")):
+        if sentences[0].endswith(("known about the members of a club", "people of a village")) or sentences[0].endswith(
+            ("guests at a party", "ship found the following")
+        ):
             sentences = sentences[1:]
         premises = [_claim(text) for text in sentences]
         asked = QUESTION.fullmatch(row["question"])
@@ -229,9 +225,7 @@ def test_comparisons(rows: Rows, options: dict[str, int]) -> None:
         facts = [_fact(sentence) for sentence in text[:-1].split(". ")]
         things = sorted({thing for fact in facts for thing in fact})
         orders = [
-            order
-            for order in permutations(things)
-            if all(order.index(high) < order.index(low) for high, low in facts)
+            order for order in permutations(things) if all(order.index(high) < order.index(low) for high, low in facts)
         ]
         assert len(facts) == len(things) - 1
         assert orders

@@ -99,10 +99,7 @@ def test_letters_are_counted_in_one_word(rows: Rows) -> None:
     for row in rows("strings/transform"):
         if "word" not in row["instruction"].replace("words", "") or "each word" in row["instruction"]:
             continue
-        if (
-            re.search(rf"the word( |\.)(?!{PLACE})", row["instruction"])
-            and "with the most" not in row["instruction"]
-        ):
+        if re.search(rf"the word( |\.)(?!{PLACE})", row["instruction"]) and "with the most" not in row["instruction"]:
             assert " " not in row["text"], row
 
 

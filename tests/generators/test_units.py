@@ -97,9 +97,7 @@ def test_convert(rows: Rows, kind: str) -> None:
             {"degree Celsius": "degrees Celsius"}.get(answer[2]),
         ) or (answer[1] == "1")
         for amount in (given, answer):
-            singular = (
-                amount[2] in ("foot", "degree Celsius", "degree Fahrenheit") or f"{amount[2]}s" in UNITS
-            )
+            singular = amount[2] in ("foot", "degree Celsius", "degree Fahrenheit") or f"{amount[2]}s" in UNITS
             singular = singular or amount[2] in ("kelvin", "inch")
             if len(amount[2]) > 2 and amount[2] not in ("stone", "min"):
                 assert singular == (amount[1] == "1"), row

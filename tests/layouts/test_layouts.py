@@ -9,9 +9,28 @@ from hypothesis import strategies as st
 
 from flanmix.layouts import LAYOUTS, METADATA, lay_out, schema_of
 
-TAKEN_BY_TRAINERS = set(
-    ["text", "prompt", "completion", "messages", "conversations", "chosen", "rejected", "tools", "images", "image", "chat_template_kwargs", "labels", "label_ids", "input_ids", "attention_mask", "position_ids", "seq_lengths", "length", "dataset_source", "env_config"]
-)
+TAKEN_BY_TRAINERS = {
+    "text",
+    "prompt",
+    "completion",
+    "messages",
+    "conversations",
+    "chosen",
+    "rejected",
+    "tools",
+    "images",
+    "image",
+    "chat_template_kwargs",
+    "labels",
+    "label_ids",
+    "input_ids",
+    "attention_mask",
+    "position_ids",
+    "seq_lengths",
+    "length",
+    "dataset_source",
+    "env_config",
+}
 """Columns that one trainer or another takes for data, wherever they come from."""
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
