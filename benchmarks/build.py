@@ -71,7 +71,7 @@ def flanmix_case(sources: Path, out: Path, rows: int, num_proc: int) -> dict[str
     mixture = fm.Mixture("bench", parts=[fm.Part(f"bench/s{n}", weight=1 + n % 3) for n in range(SOURCES)])
     plan = mixture.plan(registry, rows=rows, seed=1)
     planned = time.perf_counter()
-    plan.build(out, num_proc=num_proc, quiet=True, max_shard_size="100MB")
+    plan.build(out, num_proc=num_proc, quiet=True, shard_rows=100_000)
     return {"plan": planned - started, "build": time.perf_counter() - planned}
 
 

@@ -18,7 +18,6 @@ from flanmix.durable import write_text
 from flanmix.errors import BuildError, FlanmixError, Problem, UsageError
 from flanmix.executors.local import build_shards
 from flanmix.folder import CARD, claim, finished, sweep, take_back
-from flanmix.folder import clear as clear  # for those who call `build`
 from flanmix.layouts import LAYOUTS
 from flanmix.plan import Plan
 from flanmix.shards import STATE, Format, Job, read_receipt

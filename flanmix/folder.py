@@ -153,6 +153,6 @@ def _remove(out: Path) -> None:
     last = [_BUILD, _CLEARED]
     for name in sorted(filter(_is_ours, content(out)), key=lambda name: last.index(name) if name in last else -1):
         (out / name).unlink(missing_ok=True)
-    for folder in (out / DATA, out / STATE):
+    for folder in (out / STATE, out / DATA):
         with suppress(FileNotFoundError):
             folder.rmdir()

@@ -100,7 +100,8 @@ def _prepare(bound: BoundTask, rows: Rows) -> Prepared:
         added(prepared.file)
         with written_whole(folder / f"{digest}.json") as temporary:
             facts = {key: value for key, value in asdict(prepared).items() if key not in ("file", "digest")}
-            temporary.write_text(canonical_json(facts), encoding="utf-8")
+            size = {"bytes": prepared.file.stat().st_size}
+            temporary.write_text(canonical_json({**facts, **size}), encoding="utf-8")
         added(prepared.file.with_suffix(".json"))
         return prepared
     finally:
@@ -125,7 +126,7 @@ def _load(folder: Path, digest: str) -> Prepared | None:
     try:
         found = json.loads(facts.read_text(encoding="utf-8"))
         found["guards"] = tuple(tuple(guard) for guard in found["guards"])
-        return Prepared(file, digest, **found)
+        return Prepared(file, digest, **found) if found.pop("bytes") == file.stat().st_size else None
     except (ValueError, KeyError, TypeError):  # not as it was written: prepared anew
         return None
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import flanmix as fm
+from flanmix.folder import take_back
 from tests.faults import KINDS, Died, Kind, calls_of, failing
 from tests.toy import NOTES, SUMS, built, hashes, seen, toy_plan
 
@@ -274,6 +275,27 @@ def test_a_plan_that_cannot_be_written_replaces_nothing(plan: fm.Plan, whole: Pa
         with pytest.raises(fm.UsageError):
             built(plan, out, replace=True, **{option: value})
     assert seen(out) == before
+
+
+# ---- taking back
+
+
+def test_taking_back_spares_what_others_put_beside_the_build(plan: fm.Plan, tmp_path: Path) -> None:
+    """Two builds below one new folder: the one that fails takes back its own."""
+    out = cut_off(plan, tmp_path / "new/out", 1)
+    built(plan, tmp_path / "new/other", shard_rows=SHARD_ROWS)
+    before = hashes(tmp_path / "new/other")
+    take_back(out, [out, out.parent])
+    assert [place.name for place in (tmp_path / "new").iterdir()] == ["other"]
+    assert hashes(tmp_path / "new/other") == before
+
+
+def test_taking_back_spares_files_of_others_in_the_folder(plan: fm.Plan, tmp_path: Path) -> None:
+    out = cut_off(plan, tmp_path / "out", 1)
+    (out / "notes.txt").write_text("mine")
+    (out / "data/mine.parquet").write_text("mine")
+    take_back(out, [out])
+    assert list(seen(out)) == ["data/", "data/mine.parquet", "notes.txt"]
 
 
 # ---- the n-th call to the file system fails, for every n

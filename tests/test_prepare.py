@@ -180,6 +180,14 @@ def test_a_file_that_is_gone_is_prepared_anew(suffix: str) -> None:
     assert len(rows(first)) == 2
 
 
+def test_a_cut_file_is_prepared_anew() -> None:
+    first = prepare(task_of())
+    whole = first.file.read_bytes()
+    first.file.write_bytes(whole[: len(whole) // 2])
+    assert prepare(task_of()) == first
+    assert first.file.read_bytes() == whole
+
+
 @pytest.mark.parametrize("text", ["", "{", "{}", "[]", '{"usable": 1}'])
 def test_facts_that_are_not_as_written_are_written_anew(text: str) -> None:
     first = prepare(task_of())

@@ -209,7 +209,7 @@ def test_plan_writes_nothing_and_says_the_same_every_time(work: Path, good: Flan
 def test_build_writes_a_folder_that_verify_finds_whole(work: Path, good: Flanmix) -> None:
     built = good("build mix.yaml -o out/deep")
     assert built.out == ""
-    assert "12 rows in 1 shards, 0 dropped" in built.err
+    assert "12 rows in 1 shard, 0 dropped" in built.err
     assert built.err.splitlines()[-1] == "load them with datasets.load_dataset('out/deep')"
     assert names(work / "out/deep") == ["README.md", "data", "data/train-00000-of-00001.parquet", "manifest.json"]
     rows = rows_of(work / "out/deep")

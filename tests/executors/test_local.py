@@ -5,8 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -57,11 +57,17 @@ def whole(home: Path) -> Path:
     return home / "whole"
 
 
-def build(home: Path, out: str, num_proc: int) -> "subprocess.Popen[str]":
-    """Start a build in a session of its own, so that whatever it starts can be found."""
+@contextmanager
+def build(home: Path, out: str, num_proc: int) -> Iterator["subprocess.Popen[str]"]:
+    """A build in a session of its own, so that whatever it starts can be found, and is ended with the block."""
     options = ["--shard-rows", str(SHARD_ROWS), "--num-proc", str(num_proc), "--quiet"]
     command = [sys.executable, "-m", "flanmix", "build", "mix.yaml", "-o", out, *options]
-    return subprocess.Popen(command, cwd=home, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    with subprocess.Popen(command, cwd=home, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def errors_of(process: "subprocess.Popen[str]") -> str:
