@@ -18,6 +18,7 @@ from flanmix.planner import Planned, plan_mixture
 from flanmix.preview import Preview, preview
 from flanmix.report import PlanTable, plan_records, plan_table
 from flanmix.shards import Format
+from flanmix.words import count_of
 
 
 class Mixture(spec.Mixture):
@@ -160,7 +161,8 @@ class Plan:
         return (self[position] for position in range(self.rows))
 
     def __repr__(self) -> str:
-        return f"<Plan of {self.name}: {self.rows:,} rows of {len(self.counts)} tasks, {self.digest[:12]}>"
+        size = f"{count_of(self.rows, 'row')} of {count_of(len(self.counts), 'task')}"
+        return f"<Plan of {self.name}: {size}, {self.digest[:12]}>"
 
     def table(self) -> PlanTable:
         """The plan as a table, one line a task: `print` it, or let a notebook show it."""

@@ -24,13 +24,36 @@ def make(job: Job, receipts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     `tasks[].source` tells of the rows before the plan: how many the source has, how many are usable, and why the
     others are not.
     """
+    kept = ("file", "rows", "bytes", "sha256", "rows_sha256")
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "flanmix": __version__,
+        "mixture": job.plan.name,
+        "seed": job.plan.seed,
+        "split": job.plan.split,
+        "plan": job.plan.digest,
+        "build": job.digest,
+        "layout": job.layout,
+        "separator": job.separator,
+        "metadata": job.metadata,
+        "format": job.format,
+        "rows": sum(receipt["rows"] for receipt in receipts),
+        "planned": job.plan.rows,
+        "styles": dict(job.plan.styles),
+        "shards": [{key: receipt[key] for key in kept} for receipt in receipts],
+        "tasks": _tasks(job, receipts),
+    }
+
+
+def _tasks(job: Job, receipts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One record for each task of the plan."""
     written: dict[str, Counter[str]] = {task.name: Counter() for task in job.plan.tasks}
     dropped: dict[str, Counter[str]] = {task.name: Counter() for task in job.plan.tasks}
     for receipt in receipts:
         for name, facts in receipt["tasks"].items():
             written[name].update(facts["templates"])
             dropped[name].update(facts["dropped"])
-    tasks = [
+    return [
         {
             "task": task.name,
             "type": task.type,
@@ -51,25 +74,6 @@ def make(job: Job, receipts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         }
         for task in job.plan.tasks
     ]
-    kept = ("file", "rows", "bytes", "sha256", "rows_sha256")
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "flanmix": __version__,
-        "mixture": job.plan.name,
-        "seed": job.plan.seed,
-        "split": job.plan.split,
-        "plan": job.plan.digest,
-        "build": job.digest,
-        "layout": job.layout,
-        "separator": job.separator,
-        "metadata": job.metadata,
-        "format": job.format,
-        "rows": sum(receipt["rows"] for receipt in receipts),
-        "planned": job.plan.rows,
-        "styles": dict(job.plan.styles),
-        "shards": [{key: receipt[key] for key in kept} for receipt in receipts],
-        "tasks": tasks,
-    }
 
 
 def read(folder: Path) -> dict[str, Any]:

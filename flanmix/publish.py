@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from flanmix.spec import Task
+from flanmix.words import count_of
 
 _SIZES = (
     "n<1K",
@@ -49,12 +50,12 @@ def card(manifest: Mapping[str, Any], tasks: Sequence[Task], description: str) -
 
 
 def _body(manifest: Mapping[str, Any], tasks: Sequence[Task], description: str) -> str:
+    size = f"{count_of(manifest['rows'], 'row')} in {count_of(len(manifest['shards']), 'shard')}"
     lines = [
         f"# {_plain(manifest['mixture'])}",
         "",
         *([_plain(description), ""] if description else []),
-        f"{manifest['rows']:,} rows in {len(manifest['shards'])} shards, layout `{manifest['layout']}`, built by "
-        f"flanmix {manifest['flanmix']} with seed {manifest['seed']}. Plan `{manifest['plan'][:16]}`.",
+        f"{size}, layout `{manifest['layout']}`, built by flanmix {manifest['flanmix']} with seed {manifest['seed']}. Plan `{manifest['plan'][:16]}`.",
         "",
         "```python",
         "import datasets",

@@ -16,6 +16,7 @@ from flanmix.bound import BoundTask
 from flanmix.errors import FlanmixError, Problem, SpecError, UsageError, did_you_mean
 from flanmix.origin import Origin, Where
 from flanmix.spec import Family, Mixture, Spec, Task
+from flanmix.words import count_of
 
 BUNDLED = ("flanmix.templates", "flanmix.task_registry", "flanmix.mixtures")
 ENTRY_POINTS = "flanmix.registry"
@@ -94,7 +95,7 @@ class Registry:
         return name in self.tasks
 
     def __repr__(self) -> str:
-        return f"<Registry: {len(self.tasks)} tasks, {len(self.families)} families, {len(self.mixtures)} mixtures>"
+        return f"<Registry of {count_of(len(self.tasks), 'task')} and {count_of(len(self.mixtures), 'mixture')}>"
 
     def mixture(self, name: str) -> Mixture:
         """The mixture of that name; raises `UsageError`."""

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flanmix.plan import Plan
+from flanmix.words import count_of
 
 _TEXT = ("task", "type", "styles", "bound by")
 _WIDTH = 160
@@ -80,7 +81,8 @@ def _cells(tag: str, columns: tuple[str, ...], row: tuple[str, ...]) -> Markup:
 
 def plan_table(plan: Plan) -> PlanTable:
     """The plan for people: one line a task, the sum below."""
-    title = f"{plan.name}: {plan.rows:,} rows of {len(plan.tasks)} tasks, seed {plan.seed}, plan {plan.digest[:12]}"
+    size = f"{count_of(plan.rows, 'row')} of {count_of(len(plan.tasks), 'task')}"
+    title = f"{plan.name}: {size}, seed {plan.seed}, plan {plan.digest[:12]}"
     columns = ("task", "type", "there are", "usable", "asked", "planned", "share", "epochs", "styles", "bound by")
     rows = [
         (

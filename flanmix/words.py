@@ -1,4 +1,4 @@
-"""The closed lists of words that specs may use."""
+"""The closed lists of words that specs may use, and how numbers of things are written."""
 
 TASK_TYPES = frozenset(
     {
@@ -40,3 +40,12 @@ STYLES = ("inverted", "cot", "options")
 
 PLAIN = "plain"
 """The style of a template that carries none of `STYLES`."""
+
+
+def count_of(number: int, noun: str) -> str:
+    """A number of things in words.
+
+    >>> count_of(1, "shard"), count_of(2_000, "row")
+    ('1 shard', '2,000 rows')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

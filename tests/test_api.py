@@ -340,10 +340,10 @@ def test_every_error_is_a_flanmix_error() -> None:
 
 def test_everything_public_says_what_it_is(plan: fm.Plan, tmp_path: Path) -> None:
     tasks = registry(task(), fm.Mixture("m", parts=[fm.Part("*")], rows=4))
-    assert repr(tasks) == "<Registry: 1 tasks, 0 families, 1 mixtures>"
+    assert repr(tasks) == "<Registry of 1 task and 1 mixture>"
     assert repr(tasks["toy/sums"]) == "<Task toy/sums: arithmetic, 2 templates>"
     assert repr(tasks.mixture("m")) == "Mixture(name='m', rows=4, parts=(Part(select='*'),))"
-    assert repr(plan) == f"<Plan of mini: 50 rows of 1 tasks, {plan.digest[:12]}>"
+    assert repr(plan) == f"<Plan of mini: 50 rows of 1 task, {plan.digest[:12]}>"
     assert repr(plan.build(tmp_path, quiet=True)) == f"Built(folder={tmp_path!r})"
     assert repr(plan[3]).startswith("Example(position=3, task='toy/sums', type='arithmetic', template='")
     assert repr(fm.Part("type:nli", weight=2)) == "Part(select='type:nli', weight=2.0)"

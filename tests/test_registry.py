@@ -61,7 +61,7 @@ def test_a_folder_gives_its_tasks_families_and_mixtures(written: Written) -> Non
     assert len(registry) == 1
     assert list(registry.families) == ["nli"]
     assert registry.mixture("mini").name == "mini"
-    assert repr(registry) == "<Registry: 1 tasks, 1 families, 1 mixtures>"
+    assert repr(registry) == "<Registry of 1 task and 1 mixture>"
 
 
 def test_tasks_are_sorted_by_name_whatever_their_files_are_called(written: Written) -> None:

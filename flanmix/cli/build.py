@@ -8,6 +8,7 @@ from flanmix.cli.options import budget_options, find_mixture, mixture_argument, 
 from flanmix.errors import UsageError
 from flanmix.registry import Registry
 from flanmix.spec import Mixture
+from flanmix.words import count_of
 
 LAYOUTS = get_args(Mixture.model_fields["layout"].annotation)
 
@@ -61,8 +62,8 @@ def _build(
     if not quiet:
         manifest = built.manifest
         dropped = sum(sum(task["dropped"].values()) for task in manifest["tasks"])
-        files = len(manifest["shards"])
-        say(f"{manifest['rows']:,} rows in {files:,} shard{'s' * (files != 1)}, {dropped:,} dropped")
+        shards = count_of(len(manifest["shards"]), "shard")
+        say(f"{count_of(manifest['rows'], 'row')} in {shards}, {dropped:,} dropped")
         say(f"load them with datasets.load_dataset('{out}')")
     for position in range(min(show, plan.rows)):
         click.echo(f"\n{_shown(plan[position])}")

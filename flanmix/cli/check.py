@@ -5,6 +5,7 @@ import click
 from flanmix.cli.options import read_mixture, registry_option, say
 from flanmix.errors import PlanError, SpecError
 from flanmix.registry import read_registry
+from flanmix.words import count_of
 
 
 @click.command("check")
@@ -36,4 +37,4 @@ def command(mixture: str | None, folders: tuple[str, ...]) -> None:
     if problems:
         raise SpecError(list(dict.fromkeys(problems)))
     templates = sum(len(registry.tasks[name].templates) for name in tasks)
-    say(f"{len(tasks)} tasks with {templates} templates: no problems")
+    say(f"{count_of(len(tasks), 'task')} with {count_of(templates, 'template')}: no problems")

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from flanmix.cli.options import say
+from flanmix.words import count_of
 
 
 @click.command("verify")
@@ -14,4 +15,5 @@ def command(folder: str) -> None:
     from flanmix.manifest import verify
 
     manifest = verify(Path(folder))
-    say(f"{manifest['rows']:,} rows in {len(manifest['shards'])} shards: all as the manifest says")
+    shards = count_of(len(manifest["shards"]), "shard")
+    say(f"{count_of(manifest['rows'], 'row')} in {shards}: all as the manifest says")

@@ -215,7 +215,7 @@ def test_build_writes_a_folder_that_verify_finds_whole(work: Path, good: Flanmix
     rows = rows_of(work / "out/deep")
     assert len(rows) == 12
     assert {row["fm_task"] for row in rows} == set(TOYS)
-    assert good("verify out/deep") == (0, "", "12 rows in 1 shards: all as the manifest says\n")
+    assert good("verify out/deep") == (0, "", "12 rows in 1 shard: all as the manifest says\n")
 
 
 def test_build_goes_by_the_plan_that_plan_printed(work: Path, good: Flanmix) -> None:
