@@ -55,7 +55,8 @@ def _body(manifest: Mapping[str, Any], tasks: Sequence[Task], description: str) 
         f"# {_plain(manifest['mixture'])}",
         "",
         *([_plain(description), ""] if description else []),
-        f"{size}, layout `{manifest['layout']}`, built by flanmix {manifest['flanmix']} with seed {manifest['seed']}. Plan `{manifest['plan'][:16]}`.",
+        f"{size}, layout `{manifest['layout']}`, built by flanmix {manifest['flanmix']} "
+        f"with seed {manifest['seed']}. Plan `{manifest['plan'][:16]}`.",
         "",
         "```python",
         "import datasets",
