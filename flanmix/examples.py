@@ -20,6 +20,10 @@ from flanmix.plan import NO_TEMPLATE, Plan
 from flanmix.render import RowError, render_text
 
 
+_HELD_BYTES = 64 << 20
+"""Bytes of prepared files whose pages may be held at a time while a slice is rendered."""
+
+
 @dataclass(frozen=True)
 class Example:
     """One position of a mixture, rendered: its texts and where they come from.
@@ -90,9 +94,14 @@ class Examples:
         tasks, draws = self.plan.order.slice(start, stop)
         drawn = _Drawn.empty(len(tasks))
         texts: list[tuple[Ints, pa.Array, pa.Array]] = []
+        held = 0
         for task in np.unique(tasks):
             places = np.flatnonzero(tasks == task)
             texts += self._of_task(int(task), draws[places], places, drawn)
+            held += self._mapped[int(task)].size
+            if held > _HELD_BYTES:
+                self.release()
+                held = 0
         return tasks, drawn, texts
 
     def _of_task(self, task: int, draws: Ints, places: Ints, drawn: "_Drawn") -> list[tuple[Ints, pa.Array, pa.Array]]:

@@ -38,6 +38,11 @@ class Mapped:
             yield batch
             self.release()
 
+    @property
+    def size(self) -> int:
+        """The bytes of the file."""
+        return len(self._map)
+
     @cached_property
     def table(self) -> pa.Table:
         """All rows, in the map: nothing is read until it is used."""
@@ -50,7 +55,7 @@ class Mapped:
         return batches, np.cumsum([0, *map(len, batches)])
 
     def take(self, indices: Ints, columns: list[str] | None = None) -> pa.Table:
-        """The rows at `indices`, in their order. One batch after the other is read, and its pages given back."""
+        """The rows at `indices`, in their order. Of several batches, one after the other is read and given back."""
         batches, starts = self._pieces
         by_row = np.argsort(indices, kind="stable")
         rows = indices[by_row]
@@ -60,7 +65,8 @@ class Mapped:
             wanted = rows[cuts[number] : cuts[number + 1]] - starts[number]
             if len(wanted):
                 taken.append((batch.select(columns) if columns else batch).take(pa.array(wanted)))
-                self.release()
+                if len(batches) > 1:
+                    self.release()
         schema = self.table.select(columns).schema if columns else self.table.schema
         back = np.empty(len(indices), np.int64)
         back[by_row] = np.arange(len(indices))
