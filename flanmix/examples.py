@@ -19,7 +19,6 @@ from flanmix.order import Ints
 from flanmix.plan import NO_TEMPLATE, Plan
 from flanmix.render import RowError, render_text
 
-
 _HELD_BYTES = 64 << 20
 """Bytes of prepared files whose pages may be held at a time while a slice is rendered."""
 
