@@ -76,6 +76,8 @@ def _said(item: _Item, path: KeyPath, model: type[BaseModel]) -> tuple[str, KeyP
         expected = str(facts.get("expected", ""))
         what = f"{_shown(value)} is not one of {expected}"
         hint = did_you_mean(str(value), expected.replace("'", "").replace(" or ", ", ").split(", "))
+    elif kind == "string_pattern_mismatch" and "\\p{C}" in facts["pattern"]:
+        what, hint = f"{_shown(value)} is not one line of printable text", "write it like my-name"
     elif kind == "string_pattern_mismatch":
         slug = "_.-" in facts["pattern"]
         rule = "'_', '-', '.', starting with a letter or digit" if slug else "'_', starting with a letter"

@@ -17,7 +17,7 @@ from flanmix.layouts import METADATA
 from flanmix.mapped import Mapped
 from flanmix.order import Ints
 from flanmix.plan import NO_TEMPLATE, Plan
-from flanmix.render import RowError, render_text
+from flanmix.render import RowError, render_pair
 
 _HELD_BYTES = 64 << 20
 """Bytes of prepared files whose pages may be held at a time while a slice is rendered."""
@@ -154,7 +154,7 @@ class Examples:
     def _render(self, task: int, template: int, rows: pa.Table) -> tuple[pa.Array, pa.Array]:
         planned = self.plan.tasks[task].templates[template]
         try:
-            return render_text(planned.input, rows), render_text(planned.target, rows)
+            return render_pair(planned.template, rows, seed=self.plan.seed, task=self.names[task], name=planned.id)
         except RowError as error:
             number = rows.column(ROW)[error.index].as_py()
             what = f"row {number} of the task {self.names[task]}: {error}"

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from flanmix.canonical import canonical_json
 from flanmix.order import Ints, Order, key64, keyed_words, mix64, permute
 from flanmix.rates import exact
+from flanmix.spec import Template
 
 FORMAT = 1
 """Goes into every plan's digest: raised whenever an equal plan would give other rows."""
@@ -25,10 +26,14 @@ class PlannedTemplate:
     """One wording as the plan fixes it; `where` says where it was written."""
 
     id: str
-    input: str
-    target: str
+    template: Template
     style: str
     where: str = ""
+
+
+def _of_dialect(template: Template) -> list[object]:
+    """What decides a template's texts beside its own; nothing for native ones."""
+    return [] if template.dialect == "native" else [template.dialect, template.truncate]
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ class Plan:
         """SHA-256 over all that decides the rows: not over names of files, nor over explanations."""
         tasks = [
             [t.name, t.type, t.rows, t.offered, t.usable, t.data, t.guards]
-            + [[p.id, p.input, p.target, p.style] for p in t.templates]
+            + [[p.id, *p.template.texts.values(), p.style, *_of_dialect(p.template)] for p in t.templates]
             for t in self.tasks
         ]
         styles = {name: str(exact(share)) for name, share in self.styles.items()}

@@ -63,7 +63,7 @@ def plan_mixture(mixture: Mixture, registry: Registry, progress: Callable[[str],
 
 def _planned(bound: BoundTask, found: Prepared, allotment: Allotment) -> PlannedTask:
     templates = tuple(
-        PlannedTemplate(item.id, item.template.input, item.template.target, item.style, _place(item.where))
+        PlannedTemplate(item.id, item.template, item.style, _place(item.where))
         for item in bound.templates
     )
     return PlannedTask(

@@ -26,16 +26,27 @@ else:
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*$"
 SLUG_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+TITLE_PATTERN = r"^[^\s\p{C}](?:[^\n\p{C}]*[^\s\p{C}])?$"
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=200)]
 """Slash-separated slugs, so that it is a safe path under any root: `glue/rte`."""
 Slug = Annotated[str, StringConstraints(pattern=SLUG_PATTERN, max_length=100)]
+Title = Annotated[str, StringConstraints(pattern=TITLE_PATTERN, max_length=200)]
+"""One line of printable text."""
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 Count = Annotated[int, Field(strict=True, ge=1, le=10**12)]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
 Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
+
+
+Dialect = Literal["native", "promptsource"]
+_KEYS: Mapping[Dialect, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "native": (("input", "target"), ("jinja", "answer_choices", "truncate")),
+    "promptsource": (("jinja",), ("input", "target")),
+}
+"""The keys that a template of a dialect needs, and those that it may not have."""
 
 
 class _Told(_ModelMetaclass):
@@ -141,21 +152,64 @@ Source = Annotated[
 ]
 
 
+class TemplateMetadata(Spec):
+    """What a collection of templates says of one beside its text; it decides nothing.
+
+    `original_task`: whether it asks for what the dataset was made for. `choices_in_prompt`: whether the input names the
+    answers to choose from. `reference`: where the wording comes from.
+    """
+
+    id: str = ""
+    original_task: bool | None = None
+    choices_in_prompt: bool | None = None
+    metrics: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    reference: str = ""
+
+
 class Template(Spec):
     """One wording: how a row becomes an input and a target.
 
     `when` is a Jinja expression; the template serves only rows for which it holds.
 
+    In the dialect `promptsource`, `jinja` makes both texts at once with `|||` between them, and reads the list that
+    `answer_choices` makes with `|||` between its items. `truncate` cuts what is printed at 2,048 characters, as P3 was
+    made.
+
     >>> Template("ask", input="{{ question }}", target="{{ answer }}").name
     'ask'
+    >>> Template("ask", dialect="promptsource", jinja="{{ question }} ||| {{ answer }}").texts
+    {'jinja': '{{ question }} ||| {{ answer }}'}
     """
 
     head: ClassVar[str] = "name"
-    name: Slug
-    input: Text
-    target: Text
+    name: Title
+    input: Text | None = None
+    target: Text | None = None
     when: Text | None = None
     tags: tuple[Slug, ...] = ()
+    dialect: Dialect = "native"
+    jinja: Text | None = None
+    answer_choices: str | None = None
+    truncate: bool = False
+    metadata: TemplateMetadata | None = None
+
+    @model_validator(mode="after")
+    def _keys_of_the_dialect(self) -> Self:
+        needed, others = _KEYS[self.dialect]
+        missing = [key for key in needed if getattr(self, key) is None]
+        if missing:
+            raise ValueError(f"a template needs {' and '.join(map(repr, missing))}")
+        foreign = [key for key in others if getattr(self, key)]
+        if foreign:
+            raise ValueError(f"'{foreign[0]}' is no key of the dialect {self.dialect} - see 'dialect' in docs/files.md")
+        return self
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """What is compiled, by its key: `input` and `target`, or `jinja` and `answer_choices`."""
+        keys = ("input", "target", "jinja", "answer_choices")
+        return {key: text for key in keys if (text := getattr(self, key)) is not None}
 
 
 class Family(Spec):

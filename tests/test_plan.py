@@ -10,12 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flanmix.plan import NO_TEMPLATE, OTHER, Plan, PlannedTask, PlannedTemplate
+from flanmix.spec import Template
 
 PLAIN = ("x", "y", "z")
 
 
 def wording(name: str, style: str = "plain") -> PlannedTemplate:
-    return PlannedTemplate(name, f"{name}: {{{{ q }}}}", "{{ a }}", style, f"{name}.yaml:3")
+    return PlannedTemplate(
+        name, Template(name, input=f"{name}: {{{{ q }}}}", target="{{ a }}"), style, f"{name}.yaml:3"
+    )
 
 
 def task(name: str = "a", rows: int = 10, usable: int = 10, **others: Any) -> PlannedTask:
@@ -307,7 +310,18 @@ OF_TASKS = {
     "guards": ((0, 1), (2,)), "templates": (wording("x"), wording("y")),
 }  # fmt: skip
 NOT_OF_TASKS = {"source_rows": 99, "dropped": {"drop rule": 3}, "share_asked": 0.7, "bound": "max_epochs"}
-OF_TEMPLATES = {"id": "w", "input": "{{ q }}", "target": "{{ q }}", "style": "cot"}
+OF_TEMPLATES = {
+    "id": ["w"],
+    "template": [
+        Template("p", input="{{ q }}", target="{{ a }}"),
+        Template("p", input="p: {{ q }}", target="{{ q }}"),
+        *(
+            Template("p", dialect="promptsource", jinja="p: {{ q }}", answer_choices="{{ a }}", truncate=cut)
+            for cut in (False, True)
+        ),
+    ],
+    "style": ["cot"],
+}
 NOT_OF_TEMPLATES = {"where": "elsewhere.yaml:9"}
 OF_PLANS = {"seed": 8, "split": "test", "styles": {"options": 0.5}, "tasks": (task(), task("b"))}
 NOT_OF_PLANS = {"name": "another"}
@@ -335,8 +349,9 @@ def test_the_digest_changes_with_what_decides_a_tasks_rows(field: str) -> None:
 @pytest.mark.parametrize("field", OF_TEMPLATES)
 def test_the_digest_changes_with_what_decides_a_wording(field: str) -> None:
     first, *others = task().templates
-    changed = replace(task(), templates=(replace(first, **{field: OF_TEMPLATES[field]}), *others))
-    assert plan(changed).digest != plan(task()).digest
+    wordings = [first, *(replace(first, **{field: value}) for value in OF_TEMPLATES[field])]
+    digests = [plan(replace(task(), templates=(wording, *others))).digest for wording in wordings]
+    assert len(set(digests)) == len(digests)
 
 
 def test_the_digest_does_not_change_with_what_only_explains() -> None:

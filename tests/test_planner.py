@@ -208,7 +208,7 @@ def as_specs(recipe: dict[str, Any], name: str = "m") -> list[Mixture]:
 
 def test_300_random_mixtures_are_those_of_a_naive_mixer() -> None:
     """Counts, refusals, and the task, draw, epoch and row at every position."""
-    wording = (PlannedTemplate("ask", "{{ q }}", "{{ a }}", "plain"),)
+    wording = (PlannedTemplate("ask", Template("ask", input="{{ q }}", target="{{ a }}"), "plain"),)
     refused = 0
     for seed in range(300):
         recipe, usable = random_recipe(random.Random(seed))

@@ -6,11 +6,12 @@ import pytest
 
 from flanmix.plan import Plan, PlannedTask, PlannedTemplate
 from flanmix.report import PlanTable, plan_records, plan_table
+from flanmix.spec import Template
 
 
 @pytest.fixture
 def plan() -> Plan:
-    template = PlannedTemplate("plain", "{{ q }}", "{{ a }}", "plain")
+    template = PlannedTemplate("plain", Template("plain", input="{{ q }}", target="{{ a }}"), "plain")
     lost = {"drop rule": 1_380}
     tasks = [
         PlannedTask(name, "nli", rows, 100, 120, "digest", (template,), ((0,),), 1_500, lost, 0.5, bound)

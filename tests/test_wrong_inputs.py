@@ -285,7 +285,6 @@ CASES = [
         "key-of-template",
         but(GOOD, sums_yaml=("    target", "    output")),
         PLAN,
-        "sums.yaml:6: templates[0].target: is missing",
         "sums.yaml:8: templates[0].output: unknown key 'output' - the keys here are input, name, …",
     ),
     wrong(
@@ -416,7 +415,7 @@ CASES = [
         "missing-target",
         but(GOOD, sums_yaml=('    target: "{{ answer }}"\n', "")),
         PLAN,
-        "sums.yaml:6: templates[0].target: is missing",
+        "sums.yaml:6: templates[0]: a template needs 'target'",
     ),
     wrong(
         "missing-source-kind",
@@ -694,9 +693,9 @@ CASES = [
     ),
     wrong(
         "name-of-template",
-        but(GOOD, sums_yaml=("name: plain", "name: a/b")),
+        but(GOOD, sums_yaml=("name: plain", 'name: "a\\nb"')),
         PLAN,
-        "sums.yaml:6: templates[0].name: 'a/b' is not a name: letters, digits, … - write it like my-name",
+        "sums.yaml:6: templates[0].name: 'a\\nb' is not one line of printable text - write it like my-name",
     ),
     wrong(
         "name-of-field",
@@ -1535,14 +1534,14 @@ CASES = [
         {
             "mix.yaml": MIXTURE.replace("rows: 4", "rows: none").replace("weight", "wieght"),
             "a.yaml": TASK.replace("type:", "typ:"),
-            "b.yaml": TASK.replace("toy/sums", "toy/b").replace("name: plain", "name: no name"),
+            "b.yaml": TASK.replace("toy/sums", "toy/b").replace("name: plain", 'name: "two\\nlines"'),
         },
         PLAN,
         "mix.yaml:2: rows: should be a whole number, not 'none'",
         "mix.yaml:4: parts[0].wieght: unknown key 'wieght' - did you mean 'weight'?",
         "a.yaml:1: type: is missing",
         "a.yaml:2: typ: unknown key 'typ' - did you mean 'type'?",
-        "b.yaml:6: templates[0].name: 'no name' is not a name: letters, … - write it like my-name",
+        "b.yaml:6: templates[0].name: 'two\\nlines' is not one line of printable text - write it like my-name",
     ),
     wrong(
         "problems-of-check",

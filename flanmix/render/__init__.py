@@ -33,6 +33,14 @@ def render(template: Template, table: pa.Table, *, engine: Engine = "auto") -> p
     )
 
 
+def render_pair(
+    template: Template, table: pa.Table, *, seed: int = 0, task: str = "", name: str = "", engine: Engine = "auto"
+) -> tuple[pa.Array, pa.Array]:
+    """The inputs and targets of a template's rows."""
+    rendered = render(template, table, engine=engine)
+    return rendered.column("input").combine_chunks(), rendered.column("target").combine_chunks()
+
+
 def render_text(text: str, table: pa.Table, *, engine: Engine = "auto") -> pa.Array:
     """Render one template text over a table of fields: `large_string`, as long as the table."""
     program = compile_template(text)
