@@ -12,7 +12,8 @@ from flanmix.errors import UsageError, did_you_mean
 from flanmix.fields import GUARD, ROW
 from flanmix.mapped import Mapped
 from flanmix.prepare import Prepared, prepare
-from flanmix.render.environment import NullPrinted, Run, trace
+from flanmix.render.environment import NullPrinted
+from flanmix.render.tracing import Run, trace
 
 
 @dataclass(frozen=True)

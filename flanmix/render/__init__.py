@@ -1,53 +1,116 @@
 """From rows of fields to texts: `render` is the one interface, whichever engine does the work."""
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, TypeVar
 
+import numpy as np
 import pyarrow as pa
 
-from flanmix.render.columns import NotColumnar, render_columns
-from flanmix.render.environment import compile_template
+from flanmix.order import Ints
+from flanmix.render import promptsource
+from flanmix.render.columns import reason_for_rows, render_columns
+from flanmix.render.environment import Program, compile_template
+from flanmix.render.printing import in_rows
 from flanmix.render.rows import RowError, render_rows
+from flanmix.render.values import NotColumnar, column_of
 from flanmix.spec import Template
 
-__all__ = ["Engine", "NotColumnar", "RowError", "render", "render_text"]
+__all__ = ["Engine", "NotColumnar", "RowError", "explain", "render", "render_pair", "render_text"]
 
 Engine = Literal["auto", "columns", "rows"]
+T = TypeVar("T")
+ROW = "fm_row"
+"""The column that says which row of its source each row is; without it they count from 0."""
 
 
-def render(template: Template, table: pa.Table, *, engine: Engine = "auto") -> pa.Table:
-    """Render a template over a table of fields.
+def render(
+    template: Template, table: pa.Table, *, engine: Engine = "auto", seed: int = 0, task: str = "", name: str = ""
+) -> pa.Table:
+    """Render a template over a table of fields; gives a table of the same length.
 
-    Gives a table of the same length with two `large_string` columns, `input` and `target`, nothing stripped.
-    `engine="columns"` raises `NotColumnar` where the template needs rows; both engines give the same bytes.
+    A native template gives two `large_string` columns, `input` and `target`, nothing stripped; both engines give null
+    where the template would print a null or look outside a list. One of the dialect `promptsource` gives
+    `parts` and `answer_choices`, both `list<large_string>`; what it takes at random is a function of `seed`, `task`,
+    `name` (the template's own, unless given) and the row, which is in the column `fm_row` or else the place in the
+    table.
+
+    `engine="columns"` raises `NotColumnar` where the template, or a row, needs rows; both engines give the same bytes.
+    Raises `RowError` where the template fails on a row, and `BadTemplate` where it cannot be compiled.
 
     >>> import pyarrow as pa
     >>> rows = pa.table({"q": ["1 + 1?", "2 + 2?"], "a": ["2", "4"]})
     >>> render(Template("ask", input="Solve: {{ q }}", target="{{ a }}"), rows).to_pylist()[1]
     {'input': 'Solve: 2 + 2?', 'target': '4'}
+    >>> asked = Template("ask", dialect="promptsource", jinja="{{ q }} ||| {{ a }}", answer_choices="2 ||| 4")
+    >>> render(asked, rows).to_pylist()[1]
+    {'parts': ['2 + 2?', '4'], 'answer_choices': ['2', '4']}
     """
-    return pa.table(
-        {
-            "input": render_text(template.input, table, engine=engine),
-            "target": render_text(template.target, table, engine=engine),
-        }
+    if template.dialect == "native":
+        texts = {key: render_text(text, table, engine=engine) for key, text in template.texts.items()}
+        return pa.table(texts)
+    promptsource.refuse_names(table)
+    programs = promptsource.compile_dialect(template, (seed, task, name or template.name))
+    rows = _row_numbers(table)
+    parts, choices = _by_engine(
+        engine,
+        lambda: promptsource.by_columns(programs, table, rows),
+        lambda: promptsource.by_rows(programs, table, rows),
     )
+    return pa.table({"parts": parts, "answer_choices": choices})
+
+
+def _row_numbers(table: pa.Table) -> Ints:
+    if ROW in table.column_names:
+        return np.asarray(table.column(ROW)).astype(np.int64)
+    return np.arange(table.num_rows)
+
+
+def _by_engine(engine: Engine, by_columns: Callable[[], T], by_rows: Callable[[], T]) -> T:
+    if engine != "rows":
+        try:
+            return by_columns()
+        except NotColumnar:
+            if engine == "columns":
+                raise
+    return by_rows()
 
 
 def render_pair(
     template: Template, table: pa.Table, *, seed: int = 0, task: str = "", name: str = "", engine: Engine = "auto"
 ) -> tuple[pa.Array, pa.Array]:
-    """The inputs and targets of a template's rows."""
-    rendered = render(template, table, engine=engine)
+    """The inputs and targets of a template's rows, as `large_string`: null where a row has none."""
+    rendered = render(template, table, engine=engine, seed=seed, task=task, name=name)
+    if template.dialect == "promptsource":
+        return promptsource.pair(rendered.column("parts").combine_chunks())
     return rendered.column("input").combine_chunks(), rendered.column("target").combine_chunks()
 
 
 def render_text(text: str, table: pa.Table, *, engine: Engine = "auto") -> pa.Array:
-    """Render one template text over a table of fields: `large_string`, as long as the table."""
+    """Render one native template text over a table of fields: `large_string`, as long as the table."""
     program = compile_template(text)
-    if engine != "rows":
-        try:
-            return render_columns(program, table)
-        except NotColumnar:
-            if engine == "columns":
-                raise
-    return render_rows(program, table)
+    return _by_engine(engine, lambda: _text_by_columns(program, table), lambda: render_rows(program, table))
+
+
+def _text_by_columns(program: Program, table: pa.Table) -> pa.Array:
+    names = {name: column_of(table.column(name)) for name in table.column_names if name in program.variables}
+    texts = render_columns(program, names, table.num_rows, _no_draws)
+    return in_rows(texts, table.num_rows)
+
+
+def _no_draws(place: int) -> Ints:
+    raise NotColumnar("a random choice in a native template")
+
+
+def explain(template: Template) -> str | None:
+    """The construct that makes a template go by rows, or None where columns will do; raises `BadTemplate`.
+
+    >>> explain(Template("ask", input="{{ q | upper }}", target="{% for x in a %}{{ loop.cycle('', ',') }}{% endfor %}"))
+    "target: line 1: a call of 'cycle', which may change what it is given or remember"
+    """
+    if template.dialect == "promptsource":
+        return promptsource.explain(promptsource.compile_dialect(template))
+    for key, text in template.texts.items():
+        reason = reason_for_rows(compile_template(text))
+        if reason is not None:
+            return f"{key}: {reason}"
+    return None

@@ -1,47 +1,72 @@
-"""The columnar path: constants and plain columns joined by one Arrow kernel."""
+"""The columnar path: a template compiled once to kernels over whole columns."""
 
-from typing import cast
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+from jinja2.exceptions import TemplateError
 
+from flanmix.order import Words
 from flanmix.render.environment import Program
-from flanmix.render.limits import MAX_OUTPUT
+from flanmix.render.frames import Frame, Table, TooLarge
+from flanmix.render.printing import Texts, in_rows, join_texts, refuse_long
+from flanmix.render.statements import Statement, compile_body
+from flanmix.render.values import Const, NotColumnar, Value, take
+
+_RAISED_BY_TEMPLATES = (ArithmeticError, AttributeError, LookupError, TemplateError, TypeError, ValueError)
 
 
-class NotColumnar(Exception):
-    """Why a template cannot be rendered by columns."""
+@lru_cache(maxsize=4096)
+def _compiled(program: Program) -> Statement | str:
+    """What renders a program over columns, or the construct that forces the row path."""
+    try:
+        return compile_body(program.tree.body)
+    except NotColumnar as reason:
+        return str(reason)
 
 
-def reason_for_rows(program: Program, schema: pa.Schema) -> str | None:
-    """The construct that forces the row path, or None where columns will do."""
-    if program.parts is None:
-        return "it holds more than text and plain {{ names }}"
-    for is_name, name in program.parts:
-        if not is_name:
-            continue
-        if name not in schema.names:
-            return f"'{name}' is no column"
-        kind = schema.field(name).type
-        if not (pa.types.is_large_string(kind) or pa.types.is_string(kind) or pa.types.is_signed_integer(kind)):
-            return f"'{name}' is {kind}, which prints otherwise in Python than in Arrow"
-    return None
+def reason_for_rows(program: Program) -> str | None:
+    """The construct that forces the row path, or None where columns will do.
+
+    >>> from flanmix.render.environment import compile_template
+    >>> reason_for_rows(compile_template("{{ a | upper }}"))
+    >>> reason_for_rows(compile_template("{% macro m() %}{% endmacro %}"))
+    "line 1: 'macro'"
+    """
+    found = _compiled(program)
+    return found if isinstance(found, str) else None
 
 
-def render_columns(program: Program, table: pa.Table) -> pa.Array:
-    """Render every row of `table` at once: `large_string`, as long as the table; raises `NotColumnar`."""
-    reason = reason_for_rows(program, table.schema)
-    if reason is not None or program.parts is None:
-        raise NotColumnar(reason)
-    if any(table.column(name).null_count for is_name, name in program.parts if is_name):
-        raise NotColumnar("a column holds nulls, which print as None in Python")
-    pieces = [
-        table.column(text).cast(pa.large_string()) if is_name else pa.scalar(text, pa.large_string())
-        for is_name, text in program.parts
-    ]
-    if not any(is_name for is_name, _ in program.parts):
-        return pa.repeat(pa.scalar("".join(text for _, text in program.parts), pa.large_string()), table.num_rows)
-    joined = pc.binary_join_element_wise(*pieces, pa.scalar("", pa.large_string()))
-    if (pc.max(pc.binary_length(joined)).as_py() or 0) > MAX_OUTPUT:
-        raise NotColumnar("a text is so long that its characters must be counted")
-    return cast(pa.Array, joined.combine_chunks() if isinstance(joined, pa.ChunkedArray) else joined)
+def render_columns(program: Program, names: Mapping[str, Value], rows: int, draw: Callable[[int], Words]) -> Texts:
+    """Render all rows at once; raises `NotColumnar`, also where some row would raise: the row path says which."""
+    statement = _compiled(program)
+    if isinstance(statement, str):
+        raise NotColumnar(statement)
+    try:
+        return _render(statement, Table(rows, dict(names), program.dialect, draw)) if rows else ""
+    except TooLarge:
+        return _by_halves(program, names, rows, draw)
+    except _RAISED_BY_TEMPLATES as error:
+        raise NotColumnar(f"a row raises {type(error).__name__}: {error}") from error
+
+
+def _render(statement: Statement, table: Table) -> Texts:
+    texts = join_texts(statement(Frame(table)))
+    if isinstance(texts, pa.Array):
+        refuse_long(texts)
+    return texts
+
+
+def _by_halves(program: Program, names: Mapping[str, Value], rows: int, draw: Callable[[int], Words]) -> Texts:
+    if rows == 1:
+        raise NotColumnar("a loop repeats so much text that it takes too much memory")
+    made = []
+    for places in np.array_split(np.arange(rows), 2):
+        own = {name: take(value, places) for name, value in names.items()}
+        texts = render_columns(program, own, len(places), lambda place, places=places: draw(place)[places])
+        made.append(in_rows(texts, len(places)))
+    return pa.concat_arrays(made)
+
+
+__all__ = ["Const", "NotColumnar", "reason_for_rows", "render_columns"]

@@ -36,6 +36,11 @@ def printed(value: Any) -> Any:
     """`value`, where printing it gives the same text on every run; raises `NullPrinted` for a null."""
     if value is None:
         raise NullPrinted("a null would be printed")
+    return printable(value)
+
+
+def printable(value: Any) -> Any:
+    """`value`, where printing it gives the same text on every run; raises `TypeError`."""
     if isinstance(value, Iterator) or (callable(value) and not isinstance(value, Undefined)):
         raise TypeError(f"a {type(value).__name__} would be printed; call it, or end with '| list' or '| join'")
     if isinstance(value, list | tuple):
@@ -51,7 +56,7 @@ def refuse_above(limit: int, size: int, what: str) -> None:
         raise SecurityError(f"{what} would make more than {limit:,} items")
 
 
-def check_operator(operator: str, left: Any, right: Any) -> None:
+def check_operator(operator: str, left: Any, right: Any, *, text_formats: bool) -> None:
     """Refuse an operation whose result would be huge; raises `SecurityError`."""
     whole = isinstance(left, int) and isinstance(right, int)
     if operator == "+" and isinstance(left, _SIZED) and isinstance(right, _SIZED):
@@ -68,7 +73,9 @@ def check_operator(operator: str, left: Any, right: Any) -> None:
         if whole and left.bit_length() * right > MAX_BITS:
             raise SecurityError(f"a number of more than {MAX_BITS:,} bits")
     elif operator == "%" and isinstance(left, str):
-        raise SecurityError("'%' on text is not allowed; use '~' to join")
+        if not text_formats:
+            raise SecurityError("'%' on text is not allowed; use '~' to join")
+        _percent(left)
 
 
 def check_format(text: str) -> None:
@@ -100,7 +107,8 @@ def _join(eval_ctx: Any, value: Iterable[Any], d: str = "", attribute: str | int
     """As Jinja's `join`, and what `~` becomes."""
     if attribute is not None:
         value = map(make_attrgetter(eval_ctx.environment, attribute), value)
-    texts = [item if type(item) is str else str(printed(item)) for item in value]
+    finalize = eval_ctx.environment.finalize
+    texts = [item if type(item) is str else str(finalize(item)) for item in value]
     refuse_above(MAX_OUTPUT, sum(map(len, texts)) + len(d) * len(texts), "'join'")
     return str(d).join(texts)
 
@@ -172,20 +180,20 @@ _OF_TEXT = frozenset(
 """Filters that would make a word out of a null, or out of anything else that is not to be printed."""
 
 
-def guard_filters(filters: dict[str, Callable[..., Any]]) -> None:
-    """Replace Jinja's filters by guarded ones."""
+def guard_filters(filters: dict[str, Callable[..., Any]], *, nulls: bool) -> None:
+    """Replace Jinja's filters by guarded ones; where not `nulls`, those of text refuse a null too."""
     for name in _SIZES.keys() | _OF_TEXT:
-        filters[name] = _guarded(name, filters[name])
+        filters[name] = _guarded(name, filters[name], nulls=nulls)
     filters["join"] = _join
     filters["counted"] = counted
 
 
-def _guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+def _guarded(name: str, function: Callable[..., Any], *, nulls: bool) -> Callable[..., Any]:
     first = 1 if hasattr(function, "jinja_pass_arg") else 0
 
     @wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        if name in _OF_TEXT:
+        if name in _OF_TEXT and not nulls:
             printed(args[first])
         if name in _SIZES:
             refuse_above(MAX_REPEAT, _SIZES[name](*args[first:], **kwargs), f"'{name}'")

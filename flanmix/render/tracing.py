@@ -1,0 +1,96 @@
+"""Which fields each stretch of a rendered text came from."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import nodes
+from jinja2.visitor import NodeTransformer
+
+from flanmix.render.environment import Program, compile_template, compile_tree, parse, variables_of
+
+__all__ = ["Run", "trace"]
+
+_MARK = "\N{INVISIBLE SEPARATOR}\x1a"
+"""Begins and ends a trace mark: data that holds it is shown without colour, never wrongly coloured."""
+
+
+class _Marker(NodeTransformer):
+    """Wraps what an output prints in marks that name the variables it was computed from.
+
+    `read` are the variables that the text reads from a row; the names that it makes itself, in loops and with `set`,
+    stand for those they were made from, and others (`loop`, a macro's arguments) for none.
+    """
+
+    def __init__(self, tree: nodes.Template, read: frozenset[str]) -> None:
+        self.read = read
+        self.origins: dict[str, set[str]] = {}
+        for loop in tree.find_all(nodes.For):
+            self._note(loop.target, loop.iter)
+        for assignment in tree.find_all(nodes.Assign):
+            self._note(assignment.target, assignment.node)
+
+    def _note(self, target: nodes.Node, value: nodes.Node) -> None:
+        for name in _names(target):
+            self.origins.setdefault(name, set()).update(_names(value))
+
+    def _fields(self, names: set[str]) -> set[str]:
+        """The variables among `names` and among all that these were made from."""
+        seen: set[str] = set()
+        while names:
+            seen |= names
+            names = set().union(*(self.origins.get(name, ()) for name in names)) - seen
+        return seen & self.read
+
+    def visit_Output(self, node: nodes.Output) -> nodes.Output:
+        node.nodes = [self._marked(child) for child in node.nodes]
+        return node
+
+    def _marked(self, node: nodes.Expr) -> nodes.Expr:
+        if isinstance(node, nodes.TemplateData):
+            return node
+        names = self._fields(_names(node))
+        start, end = (nodes.Const(f"{_MARK}{text}{_MARK}") for text in ("+" + ",".join(sorted(names)), "-"))
+        return nodes.Concat([start, node, end])
+
+
+def _names(node: nodes.Node) -> set[str]:
+    own = {node.name} if isinstance(node, nodes.Name | nodes.NSRef) else set()
+    inside: Iterator[Any] = node.find_all((nodes.Name, nodes.NSRef))
+    return own | {name.name for name in inside}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A stretch of rendered text and the fields that it came from: none for the template's own words."""
+
+    text: str
+    fields: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=1024)
+def _marked_program(text: str) -> Program:
+    tree = parse(text)
+    marked = _Marker(tree, variables_of(text)).visit(tree)
+    return Program(text, "native", frozenset(), tree, compile_tree(marked))
+
+
+def trace(text: str, row: Mapping[str, Any]) -> tuple[Run, ...]:
+    """Render `text` for one row and say which fields each stretch came from.
+
+    >>> trace("Q: {{ question }}", {"question": "Why?"})
+    (Run(text='Q: ', fields=()), Run(text='Why?', fields=('question',)))
+    """
+    plain = compile_template(text).render(row)
+    runs = tuple(_runs(_marked_program(text).render(row), row))
+    return runs if "".join(run.text for run in runs) == plain else (Run(plain),)
+
+
+def _runs(marked: str, row: Mapping[str, Any]) -> Iterator[Run]:
+    fields: tuple[str, ...] = ()
+    for index, piece in enumerate(marked.split(_MARK)):
+        if index % 2:
+            fields = tuple(name for name in piece[1:].split(",") if name in row)
+        elif piece:
+            yield Run(piece, fields)
