@@ -26,7 +26,7 @@ else:
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*$"
 SLUG_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
-TITLE_PATTERN = r"^[^\s\p{C}](?:[^\n\p{C}]*[^\s\p{C}])?$"
+TITLE_PATTERN = r"^[^\n\p{C}]*[^\s\p{C}][^\n\p{C}]*$"
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=200)]
 """Slash-separated slugs, so that it is a safe path under any root: `glue/rte`."""

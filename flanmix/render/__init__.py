@@ -6,13 +6,13 @@ from typing import Literal, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from flanmix.order import Ints
+from flanmix.order import Ints, Words
 from flanmix.render import promptsource
 from flanmix.render.columns import reason_for_rows, render_columns
 from flanmix.render.environment import Program, compile_template
-from flanmix.render.printing import in_rows
+from flanmix.render.printing import Texts, in_rows
 from flanmix.render.rows import RowError, render_rows
-from flanmix.render.values import NotColumnar, column_of
+from flanmix.render.values import NotColumnar, Value, column_of
 from flanmix.spec import Template
 
 __all__ = ["Engine", "NotColumnar", "RowError", "explain", "render", "render_pair", "render_text"]
@@ -48,15 +48,24 @@ def render(
     if template.dialect == "native":
         texts = {key: render_text(text, table, engine=engine) for key, text in template.texts.items()}
         return pa.table(texts)
+    parts, choices = _in_dialect(template, table, (seed, task, name or template.name), engine)
+    rows = table.num_rows
+    return pa.table(
+        {"parts": promptsource.lists(parts, rows), "answer_choices": promptsource.choice_lists(choices, rows)}
+    )
+
+
+def _in_dialect(
+    template: Template, table: pa.Table, key: tuple[str | int, ...], engine: Engine
+) -> tuple[list[Texts] | pa.Array, Value]:
     promptsource.refuse_names(table)
-    programs = promptsource.compile_dialect(template, (seed, task, name or template.name))
+    programs = promptsource.compile_dialect(template, key)
     rows = _row_numbers(table)
-    parts, choices = _by_engine(
+    return _by_engine(
         engine,
         lambda: promptsource.by_columns(programs, table, rows),
         lambda: promptsource.by_rows(programs, table, rows),
     )
-    return pa.table({"parts": parts, "answer_choices": choices})
 
 
 def _row_numbers(table: pa.Table) -> Ints:
@@ -79,10 +88,11 @@ def render_pair(
     template: Template, table: pa.Table, *, seed: int = 0, task: str = "", name: str = "", engine: Engine = "auto"
 ) -> tuple[pa.Array, pa.Array]:
     """The inputs and targets of a template's rows, as `large_string`: null where a row has none."""
-    rendered = render(template, table, engine=engine, seed=seed, task=task, name=name)
-    if template.dialect == "promptsource":
-        return promptsource.pair(rendered.column("parts").combine_chunks())
-    return rendered.column("input").combine_chunks(), rendered.column("target").combine_chunks()
+    if template.dialect == "native":
+        inputs, targets = (render_text(text, table, engine=engine) for text in template.texts.values())
+        return inputs, targets
+    parts, _ = _in_dialect(template, table, (seed, task, name or template.name), engine)
+    return promptsource.pair(parts, table.num_rows)
 
 
 def render_text(text: str, table: pa.Table, *, engine: Engine = "auto") -> pa.Array:
@@ -97,15 +107,15 @@ def _text_by_columns(program: Program, table: pa.Table) -> pa.Array:
     return in_rows(texts, table.num_rows)
 
 
-def _no_draws(place: int) -> Ints:
+def _no_draws(place: int) -> Words:
     raise NotColumnar("a random choice in a native template")
 
 
 def explain(template: Template) -> str | None:
     """The construct that makes a template go by rows, or None where columns will do; raises `BadTemplate`.
 
-    >>> explain(Template("ask", input="{{ q | upper }}", target="{% for x in a %}{{ loop.cycle('', ',') }}{% endfor %}"))
-    "target: line 1: a call of 'cycle', which may change what it is given or remember"
+    >>> explain(Template("ask", input="{{ q | upper }}", target="{% macro m() %}{{ a }}{% endmacro %}{{ m() }}"))
+    "target: line 1: 'macro'"
     """
     if template.dialect == "promptsource":
         return promptsource.explain(promptsource.compile_dialect(template))

@@ -1,18 +1,18 @@
 """The columnar path: a template compiled once to kernels over whole columns."""
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import pyarrow as pa
 from jinja2.exceptions import TemplateError
 
-from flanmix.order import Words
+from flanmix.order import Ints, Words
 from flanmix.render.environment import Program
 from flanmix.render.frames import Frame, Table, TooLarge
-from flanmix.render.printing import Texts, in_rows, join_texts, refuse_long
+from flanmix.render.printing import Texts, in_rows, join_texts
 from flanmix.render.statements import Statement, compile_body
-from flanmix.render.values import Const, NotColumnar, Value, take
+from flanmix.render.values import NotColumnar, Value, take
 
 _RAISED_BY_TEMPLATES = (ArithmeticError, AttributeError, LookupError, TemplateError, TypeError, ValueError)
 
@@ -40,22 +40,24 @@ def reason_for_rows(program: Program) -> str | None:
 
 def render_columns(program: Program, names: Mapping[str, Value], rows: int, draw: Callable[[int], Words]) -> Texts:
     """Render all rows at once; raises `NotColumnar`, also where some row would raise: the row path says which."""
+    return join_texts(render_pieces(program, names, rows, draw))
+
+
+def render_pieces(program: Program, names: Mapping[str, Value], rows: int, draw: Callable[[int], Words]) -> list[Texts]:
+    """As `render_columns`, in pieces that are yet to be joined: texts of the template itself, and what it prints."""
     statement = _compiled(program)
     if isinstance(statement, str):
         raise NotColumnar(statement)
     try:
-        return _render(statement, Table(rows, dict(names), program.dialect, draw)) if rows else ""
+        return statement(Frame(Table(rows, dict(names), program.dialect, draw))) if rows else []
     except TooLarge:
-        return _by_halves(program, names, rows, draw)
+        return [_by_halves(program, names, rows, draw)]
     except _RAISED_BY_TEMPLATES as error:
         raise NotColumnar(f"a row raises {type(error).__name__}: {error}") from error
 
 
-def _render(statement: Statement, table: Table) -> Texts:
-    texts = join_texts(statement(Frame(table)))
-    if isinstance(texts, pa.Array):
-        refuse_long(texts)
-    return texts
+def _drawn(draw: Callable[[int], Words], rows: Ints, place: int) -> Words:
+    return draw(place)[rows]
 
 
 def _by_halves(program: Program, names: Mapping[str, Value], rows: int, draw: Callable[[int], Words]) -> Texts:
@@ -64,9 +66,6 @@ def _by_halves(program: Program, names: Mapping[str, Value], rows: int, draw: Ca
     made = []
     for places in np.array_split(np.arange(rows), 2):
         own = {name: take(value, places) for name, value in names.items()}
-        texts = render_columns(program, own, len(places), lambda place, places=places: draw(place)[places])
+        texts = render_columns(program, own, len(places), partial(_drawn, draw, places))
         made.append(in_rows(texts, len(places)))
     return pa.concat_arrays(made)
-
-
-__all__ = ["Const", "NotColumnar", "reason_for_rows", "render_columns"]

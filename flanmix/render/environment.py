@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, meta, nodes
 from jinja2.compiler import CodeGenerator, Frame
@@ -18,6 +18,7 @@ from flanmix.errors import did_you_mean
 from flanmix.render import promptsource_filters
 from flanmix.render.limits import (
     MAX_OUTPUT,
+    SMALL_METHODS,
     UNSAFE_METHODS,
     NullPrinted,
     check_format,
@@ -95,6 +96,8 @@ class _Sandbox(SandboxedEnvironment):
 
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         owner = getattr(obj, "__self__", None)
+        if type(owner) is str and obj.__name__ in SMALL_METHODS:
+            return obj(*args, **kwargs)  # what Jinja asks of a callable here is known of these
         if isinstance(owner, str | bytes | list):
             check_method(obj.__name__, owner, args)
         elif isinstance(obj, Macro):
@@ -330,7 +333,7 @@ def compile_function(
     yielded = nodes.ExprStmt(_Checks().visit(node), lineno=1)
     loop = nodes.For(target, nodes.Name(_TUPLES, "load"), [yielded], [], None, False, lineno=1)
     environment = _ENVIRONMENTS[dialect]
-    template = environment.from_string(_template([loop]).set_environment(environment))
+    template = environment.from_string(cast(nodes.Template, _template([loop]).set_environment(environment)))
 
     def function(tuples: Iterable[tuple[Any, ...]]) -> list[Any]:
         return list(template.root_render_func(template.new_context({_TUPLES: tuples})))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -12,64 +12,15 @@ from flanmix.render import kernels
 from flanmix.render.environment import NO_ELSE, compile_function
 from flanmix.render.frames import Frame
 from flanmix.render.kernels import Kernel
+from flanmix.render.limits import SMALL_METHODS
 from flanmix.render.printing import Texts, join_texts, print_value, scatter, text_value
 from flanmix.render.promptsource_filters import RANDOM
 from flanmix.render.values import Column, Const, Mask, NotColumnar, Value, apply, merge, take, truth
 
-_PURE_METHODS = frozenset(
-    [
-        "capitalize",
-        "casefold",
-        "center",
-        "count",
-        "date",
-        "endswith",
-        "find",
-        "format",
-        "get",
-        "index",
-        "is_integer",
-        "isalnum",
-        "isalpha",
-        "isascii",
-        "isdecimal",
-        "isdigit",
-        "isidentifier",
-        "islower",
-        "isnumeric",
-        "isoformat",
-        "isprintable",
-        "isspace",
-        "istitle",
-        "isupper",
-        "items",
-        "join",
-        "keys",
-        "ljust",
-        "lower",
-        "lstrip",
-        "partition",
-        "removeprefix",
-        "removesuffix",
-        "replace",
-        "rfind",
-        "rindex",
-        "rjust",
-        "rpartition",
-        "rsplit",
-        "rstrip",
-        "split",
-        "splitlines",
-        "startswith",
-        "strftime",
-        "strip",
-        "swapcase",
-        "title",
-        "upper",
-        "values",
-        "zfill",
-    ]
-)
+_PURE_METHODS = SMALL_METHODS | {
+    *("center", "format", "get", "isascii", "isidentifier", "isoformat", "isprintable", "items", "is_integer", "join"),
+    *("keys", "ljust", "replace", "rjust", "strftime", "values", "zfill"),
+}
 _PURE_FUNCTIONS = frozenset({"dict", "range", "zip"})
 _LOOP_NAMES = frozenset({"first", "index", "index0", "last", "length", "revindex", "revindex0"})
 _PLAIN = (
@@ -104,8 +55,8 @@ class Expression:
 
     by_kernel = True
 
-    def __init__(self, node: nodes.Expr) -> None:
-        self.node = node
+    def __init__(self, node: nodes.Node) -> None:
+        self.node: nodes.Node = node
 
     def value(self, frame: Frame) -> Value:
         """The value in every row of a frame; raises `NotColumnar`, and whatever the expression raises in some row."""
@@ -121,7 +72,7 @@ class Expression:
 
 
 class _Name(Expression):
-    def __init__(self, node: nodes.Expr, name: str) -> None:
+    def __init__(self, node: nodes.Node, name: str) -> None:
         super().__init__(node)
         self.name = name
 
@@ -132,7 +83,7 @@ class _Name(Expression):
 class _Computed(Expression):
     """Made of other values: by a kernel where it applies, by Jinja's own code elsewhere."""
 
-    def __init__(self, node: nodes.Expr, leaves: Sequence[Expression], kernel: Kernel | None) -> None:
+    def __init__(self, node: nodes.Node, leaves: Sequence[Expression], kernel: Kernel | None) -> None:
         super().__init__(node)
         self.leaves, self.kernel, self.by_kernel = leaves, kernel, kernel is not None
         self._compiled: Callable[[Any], list[Any]] | None = None
@@ -252,10 +203,10 @@ class _Random(Expression):
         return kernels.chosen(self.items.value(frame), frame.draw(self.place))
 
 
-def compile_expression(node: nodes.Expr, loops: int = 0) -> Expression:
+def compile_expression(node: nodes.Node, loops: int = 0) -> Expression:
     """An expression inside `loops` loops; raises `NotColumnar` with the construct that needs rows."""
 
-    def inner(child: nodes.Expr) -> Expression:
+    def inner(child: nodes.Node) -> Expression:
         return compile_expression(child, loops)
 
     match node:
@@ -280,7 +231,7 @@ def compile_expression(node: nodes.Expr, loops: int = 0) -> Expression:
                 raise _needs_rows(node, "a random choice in a loop")
             if len(node.args) != 1 or node.kwargs or node.node is None:
                 raise _needs_rows(node, f"the arguments of '{name}'")
-            return _Random(node, inner(node.node), node.args[0].value)
+            return _Random(node, inner(node.node), cast(nodes.Const, node.args[0]).value)
     _refuse_impure(node)
     parts = [inner(child) for child in _children(node)]
     kernel, constant = _kernel(node), isinstance(node, nodes.Const | nodes.TemplateData)
@@ -308,7 +259,7 @@ def _needs_rows(node: nodes.Node, construct: str) -> NotColumnar:
     return NotColumnar(f"line {node.lineno}: {construct}")
 
 
-def _refuse_impure(node: nodes.Expr) -> None:
+def _refuse_impure(node: nodes.Node) -> None:
     """Raise `NotColumnar` where a node's value is no pure function of its children's."""
     if isinstance(node, nodes.Call):
         called = node.node
@@ -318,12 +269,6 @@ def _refuse_impure(node: nodes.Expr) -> None:
             return
         name = called.attr if isinstance(called, nodes.Getattr) else getattr(called, "name", "an expression")
         raise _needs_rows(node, f"a call of '{name}', which may change what it is given or remember")
-    if (
-        isinstance(node, nodes.Getattr | nodes.Getitem)
-        and isinstance(node.node, nodes.Name)
-        and node.node.name == "loop"
-    ):
-        return
     if not isinstance(node, (*_PLAIN, nodes.Filter)):
         raise _needs_rows(node, f"'{type(node).__name__.lower()}'")
 
@@ -339,7 +284,7 @@ def _children(node: nodes.Node) -> Iterator[nodes.Expr]:
             yield child
 
 
-def _kernel(node: nodes.Expr) -> Kernel | None:
+def _kernel(node: nodes.Node) -> Kernel | None:
     """The kernel for a node, whose operands are its children in order."""
     match node:
         case nodes.Getattr():

@@ -38,7 +38,7 @@ class Frame:
 
     def __init__(self, table: Table, outer: "Frame | None" = None, places: Ints | None = None) -> None:
         self.table, self.outer, self.places = table, outer, places
-        self.rows = len(places) if places is not None else outer.rows if outer else table.rows
+        self.rows: int = len(places) if places is not None else outer.rows if outer else table.rows
         self.names: dict[str, Value] = {} if outer else table.names
         self._taken: dict[str, Value] = {}
 
@@ -68,9 +68,10 @@ class Frame:
         return self._taken[name]
 
     def _refuse_growth(self, value: Value) -> None:
-        if isinstance(value, Column) and len(value.array) < self.rows:
-            if value.array.nbytes * self.rows / len(value.array) > MOST_BYTES:
-                raise TooLarge("a loop repeats so much text that it takes too much memory")
+        if not isinstance(value, Column) or len(value.array) >= self.rows:
+            return
+        if value.array.nbytes * self.rows / len(value.array) > MOST_BYTES:
+            raise TooLarge("a loop repeats so much text that it takes too much memory")
 
     def set(self, name: str, value: Value) -> None:
         """Let a name stand for something from here on."""

@@ -1,5 +1,6 @@
 """Arrow kernels that give exactly what Python would: each gives None where it does not apply to its values."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -11,7 +12,7 @@ import pyarrow.compute as pc
 from flanmix.order import Ints
 from flanmix.render.environment import undefined
 from flanmix.render.limits import MAX_REPEAT
-from flanmix.render.printing import in_rows, join_texts, print_value, refuse_long, text_value
+from flanmix.render.printing import in_rows, join_texts, longest, print_value, refuse_long, text_value
 from flanmix.render.values import (
     NO_TEXT,
     TEXT,
@@ -41,6 +42,21 @@ def _text_array(value: Value, dialect: Dialect, *, method: bool = False) -> pa.A
         return None
     kept = whole(value) or value.null is NO_TEXT or (dialect == "native" and value.null is None and not method)
     return value.array if kept else None
+
+
+# ---- finding text: RE2 is ten times as fast at it as Arrow's own search
+
+
+def holding(array: pa.Array, text: str) -> pa.Array:
+    """Which texts hold another one."""
+    return pc.match_substring_regex(array, pattern=re.escape(text))
+
+
+def replaced(array: pa.Array, old: str, new: str) -> pa.Array:
+    """The texts with one piece of them replaced wherever it is."""
+    if not pc.any(holding(array, old)).as_py():
+        return array
+    return pc.replace_substring_regex(array, pattern=re.escape(old), replacement=new.replace("\\", r"\\"))
 
 
 # ---- looking things up
@@ -190,8 +206,8 @@ def _replace(*, method: bool) -> Kernel:
         old, new = _constant(values[1], str), _constant(values[2], str)
         if array is None or not old or new is None:
             return None
-        made = pc.replace_substring(array, pattern=old, replacement=new)
-        if (pc.max(pc.binary_length(made)).as_py() or 0) > MAX_REPEAT:
+        made = replaced(array, old, new)
+        if longest(made) > MAX_REPEAT:
             return None
         return Column(made, NO_TEXT)
 
@@ -318,7 +334,7 @@ def _in(values: Sequence[Value], dialect: Dialect) -> Value | None:
     part, holder = values
     text = _constant(part, str)
     if text and is_text(holder) and whole(holder) and isinstance(holder, Column):
-        return Column(pc.match_substring(holder.array, pattern=text))
+        return Column(holding(holder.array, text))
     items = holder.value if isinstance(holder, Const) and isinstance(holder.value, list | tuple) else ()
     if items and all(type(each) is str for each in items) and is_text(part) and whole(part):
         assert isinstance(part, Column)

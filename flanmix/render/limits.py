@@ -98,6 +98,15 @@ def check_method(name: str, owner: Any, args: tuple[Any, ...]) -> None:
     refuse_above(MAX_OUTPUT if name == "join" else MAX_REPEAT, size, f"'{name}'")
 
 
+SMALL_METHODS = frozenset(
+    {
+        *("capitalize", "casefold", "count", "endswith", "find", "index", "isalnum", "isalpha", "isdecimal", "isdigit"),
+        *("islower", "isnumeric", "isspace", "istitle", "isupper", "lower", "lstrip", "partition", "removeprefix"),
+        *("removesuffix", "rfind", "rindex", "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith"),
+        *("strip", "swapcase", "title", "upper"),
+    }
+)
+"""Methods of text whose result is at most about as large as the text: they need no check."""
 UNSAFE_METHODS = frozenset({"expandtabs", "from_bytes", "maketrans", "to_bytes", "translate"})
 """Methods that no template needs and that can make a lot out of a little."""
 

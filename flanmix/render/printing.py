@@ -67,18 +67,24 @@ def join_texts(pieces: Sequence[Texts]) -> Texts:
             joined.append(piece)
     if not joined:
         return ""
-    if len(joined) == 1:
-        return joined[0]
-    made = pc.binary_join_element_wise(
-        *(pa.scalar(piece, TEXT) if isinstance(piece, str) else piece for piece in joined), _EMPTY
-    )
-    refuse_long(made)
+    made = joined[0]
+    if len(joined) > 1:
+        made = pc.binary_join_element_wise(
+            *(pa.scalar(piece, TEXT) if isinstance(piece, str) else piece for piece in joined), _EMPTY
+        )
+    if not isinstance(made, str):
+        refuse_long(made)
     return made
 
 
-def refuse_long(texts: pa.Array, most: int = MAX_OUTPUT) -> None:
-    """Raise `NotColumnar` where a text has more bytes than it may have characters: they must be counted."""
-    if (pc.max(pc.binary_length(texts)).as_py() or 0) > most:
+def longest(texts: Texts) -> int:
+    """The bytes of the longest text."""
+    return len(texts.encode()) if isinstance(texts, str) else pc.max(pc.binary_length(texts)).as_py() or 0
+
+
+def refuse_long(*texts: Texts) -> None:
+    """Raise `NotColumnar` where texts have, together, more bytes than one may have characters: they must be counted."""
+    if sum(map(longest, texts)) > MAX_OUTPUT:
         raise NotColumnar("a text is so long that its characters must be counted")
 
 

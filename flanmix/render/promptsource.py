@@ -6,6 +6,7 @@ random there is a function of (seed, task, template, row) here.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flanmix.order import Ints, Words, key64, keyed_words
-from flanmix.render.columns import reason_for_rows, render_columns
+from flanmix.render.columns import reason_for_rows, render_columns, render_pieces
 from flanmix.render.environment import Program, compile_template
-from flanmix.render.printing import TEXT, Texts
+from flanmix.render.kernels import replaced
+from flanmix.render.printing import Texts, in_rows, join_texts, refuse_long
 from flanmix.render.rows import drawing, each_row, rows_of
-from flanmix.render.values import Column, Const, Value, column_of, is_text
+from flanmix.render.values import TEXT, Column, Const, Value, column_of, is_text
 from flanmix.spec import Template
 
 SEPARATOR = "|||"
@@ -76,7 +78,7 @@ def explain(programs: Programs) -> str | None:
 # ---- by rows
 
 
-def by_rows(programs: Programs, table: pa.Table, rows: Ints) -> tuple[pa.Array, pa.Array]:
+def by_rows(programs: Programs, table: pa.Table, rows: Ints) -> tuple[pa.Array, Value]:
     """Parts and choices of every row, which are rows `rows` of their source; raises `RowError`."""
     draws = [
         drawing(lambda place, nth, program=program: programs.words(program, place, nth, rows))  # type: ignore[misc]
@@ -93,7 +95,7 @@ def by_rows(programs: Programs, table: pa.Table, rows: Ints) -> tuple[pa.Array, 
         return [_unprotect(part).strip() for part in text.split(SEPARATOR)], choices
 
     made = each_row(rows_of(table, programs.variables), make)
-    return pa.array([parts for parts, _ in made], TEXTS), pa.array([choices for _, choices in made], TEXTS)
+    return pa.array([parts for parts, _ in made], TEXTS), Column(pa.array([choices for _, choices in made], TEXTS))
 
 
 def _protect(text: str) -> str:
@@ -107,17 +109,19 @@ def _unprotect(text: str) -> str:
 # ---- by columns
 
 
-def by_columns(programs: Programs, table: pa.Table, rows: Ints) -> tuple[pa.Array, pa.Array]:
-    """As `by_rows`, all rows at once; raises `NotColumnar`."""
-    count = table.num_rows
+def by_columns(programs: Programs, table: pa.Table, rows: Ints) -> tuple[list[Texts] | pa.Array, Value]:
+    """As `by_rows`, all rows at once: parts as they are cheapest, and choices as a value; raises `NotColumnar`.
+
+    The parts are lists, or a text or array for each part where all rows have the same number of them.
+    """
     names = {
         name: _protected(column_of(table.column(name))) for name in table.column_names if name in programs.variables
     }
     choices: Value = Const(None)
     if programs.choices is not None:
-        choices = _choices(render_columns(programs.choices, names, count, _words(programs, 1, rows)))
-    texts = render_columns(programs.jinja, {**names, CHOICES: choices}, count, _words(programs, 0, rows))
-    return _lists(_parts(texts), count), _lists(choices, count)
+        choices = _choices(render_columns(programs.choices, names, len(rows), _words(programs, 1, rows)))
+    pieces = render_pieces(programs.jinja, {**names, CHOICES: choices}, len(rows), _words(programs, 0, rows))
+    return _parted(pieces), choices
 
 
 def _words(programs: Programs, program: int, rows: Ints) -> Callable[[int], Words]:
@@ -125,13 +129,18 @@ def _words(programs: Programs, program: int, rows: Ints) -> Callable[[int], Word
 
 
 def _protected(column: Column) -> Column:
-    if not is_text(column) or not _holds(column.array, SEPARATOR):
+    if not is_text(column) or not _has_pipe(column.array):
         return column
-    return Column(pc.replace_substring(column.array, pattern=SEPARATOR, replacement=PROTECTED), column.null)
+    return Column(replaced(column.array, SEPARATOR, PROTECTED), column.null)
 
 
-def _holds(array: pa.Array, text: str) -> bool:
-    return bool(pc.any(pc.match_substring(array, pattern=text)).as_py())
+def _has_pipe(array: pa.Array) -> bool:
+    """Whether any text holds `|`; looks at bytes, which is far faster than a search text by text."""
+    offsets, data = array.buffers()[1:]
+    if data is None:
+        return False
+    start, stop = np.frombuffer(offsets, np.int64)[[array.offset, array.offset + len(array)]]
+    return bool((np.frombuffer(data, np.uint8)[start:stop] == ord("|")).any())
 
 
 def _choices(texts: Texts) -> Value:
@@ -140,30 +149,59 @@ def _choices(texts: Texts) -> Value:
     return Column(_split(texts))
 
 
-def _parts(texts: Texts) -> Value:
+def _parted(pieces: list[Texts]) -> list[Texts] | pa.Array:
+    if any(_has_pipe(piece) for piece in pieces if not isinstance(piece, str)):
+        texts = join_texts(pieces)
+        return _split(texts) if isinstance(texts, pa.Array) else _parted([texts])
+    parts: list[list[Texts]] = [[]]
+    for own, group in groupby(pieces, lambda piece: isinstance(piece, str)):
+        if own:
+            first, *others = "".join(str(piece) for piece in group).split(SEPARATOR)
+            parts[-1].append(first)
+            parts += [[other] for other in others]
+        else:
+            parts[-1] += group
+    texts = [join_texts(part) for part in parts]
+    refuse_long(*texts)
+    return [_finished(part) for part in texts]
+
+
+def _finished(texts: Texts) -> Texts:
+    """Stripped, and what was protected put back."""
     if isinstance(texts, str):
-        return Const([_unprotect(part).strip() for part in texts.split(SEPARATOR)])
-    return Column(_split(texts))
+        return _unprotect(texts).strip()
+    return replaced(pc.utf8_trim_whitespace(texts), PROTECTED, SEPARATOR)
 
 
 def _split(texts: pa.Array) -> pa.Array:
-    """The texts parted at the separators; each part stripped, and what was protected put back."""
+    """The texts parted at the separators wherever they came from."""
     lists = pc.split_pattern(texts, pattern=SEPARATOR)
-    parts = pc.utf8_trim_whitespace(lists.flatten())
-    if _holds(parts, PROTECTED):
-        parts = pc.replace_substring(parts, pattern=PROTECTED, replacement=SEPARATOR)
-    return pa.ListArray.from_arrays(lists.offsets, parts, TEXTS)
+    return pa.ListArray.from_arrays(lists.offsets, _finished(lists.flatten()), TEXTS)
 
 
-def _lists(value: Value, rows: int) -> pa.Array:
-    if isinstance(value, Column):
-        return value.array
-    assert isinstance(value, Const)
-    return pa.repeat(pa.scalar(value.value, TEXTS), rows) if rows else pa.array([], TEXTS)
+def lists(parts: list[Texts] | pa.Array, rows: int) -> pa.Array:
+    """Parts as `list<large_string>`."""
+    if isinstance(parts, pa.Array):
+        return parts
+    count = len(parts)
+    places = np.arange(count * rows).reshape(count, rows).T.ravel()
+    flat = pa.concat_arrays([in_rows(part, rows) for part in parts]).take(pa.array(places))
+    return pa.ListArray.from_arrays(pa.array(np.arange(0, count * rows + 1, count, dtype=np.int32)), flat, TEXTS)
 
 
-def pair(parts: pa.Array) -> tuple[pa.Array, pa.Array]:
+def choice_lists(choices: Value, rows: int) -> pa.Array:
+    """Choices as `list<large_string>`, null where there are none."""
+    if isinstance(choices, Column):
+        return choices.array
+    assert isinstance(choices, Const)
+    return pa.nulls(rows, TEXTS) if choices.value is None else lists(choices.value, rows)
+
+
+def pair(parts: list[Texts] | pa.Array, rows: int) -> tuple[pa.Array, pa.Array]:
     """Inputs and targets: null in rows that do not have exactly two parts."""
+    if isinstance(parts, list):
+        found = parts if len(parts) == 2 else [pa.nulls(rows, TEXT)] * 2
+        return in_rows(found[0], rows), in_rows(found[1], rows)
     two = np.asarray(pc.equal(pc.list_value_length(parts), 2))
     starts = np.asarray(parts.offsets)[:-1].astype(np.int64)
     sides = (pa.array(starts + side, mask=~two) for side in (0, 1))

@@ -1,4 +1,4 @@
-"""The filters that promptsource adds to Jinja's; its random ones draw from a key here, and so are the same on every run."""
+"""The filters that promptsource adds to Jinja's; the random ones draw from a key, and so are the same on every run."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

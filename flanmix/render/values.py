@@ -95,7 +95,7 @@ def whole(value: Value) -> bool:
 def refuse_iterators(value: Value) -> None:
     """Raise `NotColumnar` where a value can be read only once, and might be read again for another row or place."""
     values = value.values if isinstance(value, Coded) else (value.value,) if isinstance(value, Const) else ()
-    if any(isinstance(each, Iterator) for each in values):
+    if any(issubclass(kind, Iterator) for kind in set(map(type, values))):
         raise NotColumnar("a value that can be read only once is kept")
 
 
