@@ -96,8 +96,10 @@ class _Sandbox(SandboxedEnvironment):
 
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         owner = getattr(obj, "__self__", None)
-        if type(owner) is str and obj.__name__ in SMALL_METHODS:
-            return obj(*args, **kwargs)  # what Jinja asks of a callable here is known of these
+        if type(owner) is str and obj.__name__ in SMALL_METHODS:  # what Jinja would find out here is known of these
+            kwargs.pop("_loop_vars", None)
+            kwargs.pop("_block_vars", None)
+            return obj(*args, **kwargs)
         if isinstance(owner, str | bytes | list):
             check_method(obj.__name__, owner, args)
         elif isinstance(obj, Macro):

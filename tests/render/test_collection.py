@@ -24,10 +24,9 @@ RANDOM = ("choice", "random")
 
 
 def lines(file: Path) -> Iterator[dict[str, Any]]:
-    opened = gzip.open(file) if file.suffix == ".gz" else file.open("rb")
-    with opened as stream:
-        for line in stream:
-            yield json.loads(line.decode("utf-8", "surrogatepass"))
+    data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    for line in data.splitlines():
+        yield json.loads(line.decode("utf-8", "surrogatepass"))
 
 
 def renders() -> list[tuple[Template, pa.Table, list[dict[str, Any]]]]:
