@@ -1,9 +1,10 @@
 """Strict YAML: text in, plain values and the line of every key out."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import yaml
@@ -18,7 +19,6 @@ MAX_DEPTH = 50
 MAX_NODES = 200_000
 """Values in one file, aliases counted each time they are used: what stops an alias bomb."""
 
-_START = "start it with 'task:', 'family:' or 'mixture:'"
 _FLATTER = "write it flatter"
 
 M = TypeVar("M", bound=BaseModel)
@@ -45,7 +45,7 @@ def _one_of(text: str, values: Mapping[str, Any]) -> Any:
     return values[text]
 
 
-_SCALARS = {
+_SCALARS: Mapping[str, Callable[[str], Any]] = {
     "tag:yaml.org,2002:null": lambda text: _one_of(text, {"": None, "~": None, "null": None}),
     "tag:yaml.org,2002:bool": lambda text: _one_of(text, {"true": True, "false": False}),
     "tag:yaml.org,2002:int": lambda text: int(text.replace("_", "")),
@@ -67,8 +67,17 @@ class Document:
     origin: Origin
 
 
-class _Reader:
-    """Turns a tree of YAML nodes into plain values, noting lines and problems on the way."""
+class Reader:
+    """Turns a tree of YAML nodes into plain values, noting lines and problems on the way.
+
+    A subclass may read files of another kind: `loader` finds the nodes and their tags, `mappings` are the tags of
+    'key: value' lines, `scalars` make the values of the others, `start` is what to do about a file without any.
+    """
+
+    loader: type[yaml.SafeLoader] = _Loader
+    mappings = frozenset({"tag:yaml.org,2002:map"})
+    scalars: Mapping[str, Callable[[str], Any]] = MappingProxyType(_SCALARS)
+    start = "start it with 'task:', 'family:' or 'mixture:'"
 
     def __init__(self, file: str) -> None:
         self.origin = Origin(file)
@@ -76,6 +85,7 @@ class _Reader:
         self.nodes = 0
 
     def value(self, node: yaml.Node, path: KeyPath) -> Any:
+        """The value of a node that stands at `path`."""
         self.nodes += 1
         if self.nodes > MAX_NODES:
             what = f"more than {MAX_NODES:,} values once its aliases are written out"
@@ -83,11 +93,11 @@ class _Reader:
         if len(path) > MAX_DEPTH:
             raise SpecError(self.origin.problem(f"is nested more than {MAX_DEPTH} deep", path[:1], _FLATTER))
         self.origin.lines.setdefault(path, node.start_mark.line + 1)
-        if isinstance(node, yaml.MappingNode) and node.tag == "tag:yaml.org,2002:map":
+        if isinstance(node, yaml.MappingNode) and node.tag in self.mappings:
             return self.mapping(node, path)
         if isinstance(node, yaml.SequenceNode) and node.tag == "tag:yaml.org,2002:seq":
             return [self.value(child, (*path, index)) for index, child in enumerate(node.value)]
-        if isinstance(node, yaml.ScalarNode) and node.tag in _SCALARS:
+        if isinstance(node, yaml.ScalarNode) and node.tag in self.scalars:
             if node.style == "|":  # only there do the lines of the text follow those of the file
                 self.origin.text_lines[path] = node.start_mark.line + 2
             return self.scalar(node, path)
@@ -96,17 +106,19 @@ class _Reader:
         return None
 
     def scalar(self, node: yaml.ScalarNode, path: KeyPath) -> Any:
+        """The value of a single word or text."""
         try:
-            return _SCALARS[node.tag](node.value)  # type: ignore[no-untyped-call]
+            return self.scalars[node.tag](node.value)
         except ValueError:
             what = f"'{node.value[:60]}' does not fit its tag '{_short(node.tag)}'"
             self.problems.append(self.origin.problem(what, path, "write a plain value"))
             return None
 
     def mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
+        """The values of 'key: value' lines."""
         values: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag not in _SCALARS:
+            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag not in self.scalars:
                 braces = isinstance(key_node, yaml.MappingNode)
                 hint = "text that starts with '{' wants quotes" if braces else "write 'key: value'"
                 line = key_node.start_mark.line + 1
@@ -131,7 +143,7 @@ class _Reader:
         return values
 
 
-def read(file: Path, shown: str) -> Document:
+def read(file: Path, shown: str, reader: type[Reader] = Reader) -> Document:
     """Read one YAML file that holds a mapping; errors call it `shown`.
 
     Raises `SpecError` with every problem of the file: not UTF-8, not YAML, duplicate keys, tags, alias bombs.
@@ -140,10 +152,10 @@ def read(file: Path, shown: str) -> Document:
         raw = file.read_bytes()
     except OSError as error:
         raise SpecError(Problem(f"cannot be read: {error.strerror}", file=shown)) from error
-    return read_text(raw, shown)
+    return read_text(raw, shown, reader)
 
 
-def read_text(raw: bytes | str, shown: str) -> Document:
+def read_text(raw: bytes | str, shown: str, reader: type[Reader] = Reader) -> Document:
     """As `read`, for the bytes of a file that errors call `shown`.
 
     >>> read_text("a: [yes, 1]", "x.yaml").data
@@ -153,7 +165,7 @@ def read_text(raw: bytes | str, shown: str) -> Document:
         raise SpecError(Problem(f"is larger than {MAX_BYTES:,} bytes", file=shown, hint="a spec is a small file"))
     try:
         text = raw if isinstance(raw, str) else raw.decode("utf-8")
-        node = yaml.compose(text, _Loader)
+        node = yaml.compose(text, reader.loader)
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1 if isinstance(raw, bytes) else 1
         problem = Problem("is not UTF-8 text", file=shown, line=line, hint="save it as UTF-8")
@@ -162,16 +174,16 @@ def read_text(raw: bytes | str, shown: str) -> Document:
         raise SpecError(_syntax_problem(error, text, shown)) from error
     except RecursionError as error:
         raise SpecError(Problem("is nested too deeply", file=shown, hint=_FLATTER)) from error
-    reader = _Reader(shown)
+    reading = reader(shown)
     if node is None:
-        raise SpecError(Problem("is empty", file=shown, hint=_START))
-    value = reader.value(node, ())
+        raise SpecError(Problem("is empty", file=shown, hint=reader.start))
+    value = reading.value(node, ())
     if not isinstance(value, dict):
         what, line = "must hold 'key: value' lines at its top", node.start_mark.line + 1
-        raise SpecError([*reader.problems, Problem(what, file=shown, line=line, hint=_START)])
-    if reader.problems:
-        raise SpecError(reader.problems)
-    return Document(value, reader.origin)
+        raise SpecError([*reading.problems, Problem(what, file=shown, line=line, hint=reader.start)])
+    if reading.problems:
+        raise SpecError(reading.problems)
+    return Document(value, reading.origin)
 
 
 def _syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:

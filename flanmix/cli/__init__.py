@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
@@ -17,6 +18,7 @@ COMMANDS = {
     "ls": "List tasks, families or mixtures.",
     "show": "Show one task, family or mixture with its templates.",
     "new": "Write a task, family or mixture file to start from.",
+    "import": "Write the templates of another collection as families.",
     "check": "Check every file without reading data.",
     "preview": "Show rendered rows, coloured by field.",
     "plan": "Show how many rows each task gives, and why.",
@@ -33,7 +35,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"flanmix.cli.{name}").command
+        module = f"{name}_" if iskeyword(name) else name
+        command: click.Command = import_module(f"flanmix.cli.{module}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

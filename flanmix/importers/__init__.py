@@ -1,0 +1,1 @@
+"""Templates of other collections, read into flanmix's own values."""
