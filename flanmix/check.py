@@ -1,10 +1,13 @@
-"""What can be said of a task without reading a row: its templates compile and use only fields that it has."""
+"""What can be said of templates without reading a row: they compile, use only fields that there are, go by columns."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
 
-from flanmix.bound import BoundTask
+from flanmix.bound import BoundTask, BoundTemplate
 from flanmix.errors import Problem, TemplateError, did_you_mean
 from flanmix.origin import Where
+from flanmix.render import explain, names_read
 from flanmix.render.environment import (
     BUILT_IN,
     BadTemplate,
@@ -13,6 +16,7 @@ from flanmix.render.environment import (
     is_expression,
     line_of_name,
 )
+from flanmix.spec import Family, Template
 
 OPTIONS = "options"
 """The field that is made from `choices`, one line each, for every task that has them."""
@@ -41,10 +45,15 @@ def variables_of(bound: BoundTask) -> frozenset[str]:
     """The names that the task's templates do use; without fields, those of `BUILT_IN` are among them."""
     used: set[str] = set()
     for item in bound.templates:
-        used |= compile_template(item.template.input).variables | compile_template(item.template.target).variables
-        used |= compile_expression(item.template.when).variables if item.template.when else set()
+        used |= variables_of_template(item.template)
     known = fields_of(bound)
     return frozenset(used if known is None else used & known)
+
+
+def variables_of_template(template: Template) -> frozenset[str]:
+    """The names that a template reads, in its texts and in `when`."""
+    names = [names_read(template, key) for key in template.texts]
+    return frozenset().union(*names, compile_expression(template.when).variables if template.when else ())
 
 
 def _expression_problems(bound: BoundTask) -> Iterator[Problem]:
@@ -59,25 +68,68 @@ def _expression_problems(bound: BoundTask) -> Iterator[Problem]:
 
 
 def _template_problems(bound: BoundTask) -> Iterator[Problem]:
-    known = fields_of(bound)
     for item in bound.templates:
-        texts = {"input": item.template.input, "target": item.template.target, "when": item.template.when}
-        for key, text in texts.items():
-            if text is None:
-                continue
-            where = item.where.at(key)
-            problems = list(_compiles(text, where, expression=key == "when"))
-            yield from problems
-            if problems or known is None:
-                continue
-            for variable in sorted(_variables(text) - known - BUILT_IN):
-                what = f"'{variable}' is no field of the task {bound.task.name}"
-                hint = f"its fields are {', '.join(sorted(known))}"
-                yield where.problem(what, did_you_mean(variable, known) or hint, into_text=line_of_name(text, variable))
+        yield from _problems_of_template(item, fields_of(bound), f"the task {bound.task.name}")
 
 
-def _variables(text: str) -> frozenset[str]:
-    return compile_template(text).variables
+def problems_of_family(family: Family, where: Where) -> list[Problem]:
+    """Every problem of a family's templates, whether or not a task uses them."""
+    known = frozenset(family.fields) | ({OPTIONS} if "choices" in family.fields else frozenset())
+    templates = templates_of(family, where)
+    return [
+        problem for item in templates for problem in _problems_of_template(item, known, f"the family {family.name}")
+    ]
+
+
+def templates_of(family: Family, where: Where) -> list[BoundTemplate]:
+    """A family's templates, each in its place."""
+    return [
+        BoundTemplate(f"{family.name}/{template.name}", template, where.at("templates", index))
+        for index, template in enumerate(family.templates)
+    ]
+
+
+def _problems_of_template(item: BoundTemplate, known: frozenset[str] | None, owner: str) -> Iterator[Problem]:
+    """The problems of a template that may use the names in `known`, or any where that is None."""
+    dialect, texts = item.template.dialect, item.template.texts
+    for key, text in {**texts, **({"when": item.template.when} if item.template.when else {})}.items():
+        where = item.where.at(key)
+        try:
+            read = compile_expression(text).variables if key == "when" else names_read(item.template, key)
+        except BadTemplate as error:
+            yield _problem(error, where)
+            continue
+        for variable in sorted(read - known - BUILT_IN[dialect]) if known is not None else ():
+            what = f"'{variable}' is no field of {owner}"
+            hint = did_you_mean(variable, known or ()) or f"its fields are {', '.join(sorted(known or ()))}"
+            yield where.problem(what, hint, into_text=line_of_name(text, variable, dialect))
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Which engine renders a template, and where it needs rows the construct that forces them and its place."""
+
+    template: str
+    engine: Literal["columns", "rows"]
+    construct: str = ""
+    place: str = ""
+
+
+def explained(item: BoundTemplate) -> Explained:
+    """Say how a template is rendered, from its text alone; raises `BadTemplate`.
+
+    A template that goes by columns goes by rows for a slice of rows in which one makes it fail, to say which.
+    """
+    reason = explain(item.template)
+    if reason is None:
+        return Explained(item.id, "columns")
+    found = item.where.at(reason.key).problem("", into_text=reason.line)
+    place = ": ".join(part for part in (f"{found.file}:{found.line}" if found.line else found.file, found.key) if part)
+    return Explained(item.id, "rows", reason.construct, place)
+
+
+def _problem(error: BadTemplate, where: Where) -> Problem:
+    return where.problem(error.what, error.hint, into_text=error.line)
 
 
 def _compiles(text: str, where: Where, *, expression: bool) -> Iterator[Problem]:
@@ -87,4 +139,4 @@ def _compiles(text: str, where: Where, *, expression: bool) -> Iterator[Problem]
         else:
             compile_template(text)
     except BadTemplate as error:
-        yield where.problem(error.what, error.hint, into_text=error.line)
+        yield _problem(error, where)

@@ -2,29 +2,31 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from flanmix.bound import BoundTask
-from flanmix.check import OPTIONS, variables_of
+from flanmix.check import OPTIONS, variables_of, variables_of_template
+from flanmix.computed import NO_VALUE, Computed, Fail, compute, holds
 from flanmix.errors import Problem, SourceError, did_you_mean
+from flanmix.mapped import GUARD as GUARD
+from flanmix.mapped import ROW as ROW
 from flanmix.origin import Where
 from flanmix.render.environment import (
     BUILT_IN,
     Expression,
-    NullPrinted,
-    OutsideList,
     Program,
     compile_expression,
     compile_template,
     is_expression,
 )
+from flanmix.render.values import Const, Mask, Value, column_of
 from flanmix.sources.rows import normal_type
-
-ROW, GUARD = "fm_row", "fm_guard"
+from flanmix.spec import Dialect
 
 
 class FieldMaker:
@@ -41,7 +43,9 @@ class FieldMaker:
         self.guards: dict[tuple[int, ...], int] = {}
         self.wanted = variables_of(bound)
         if bound.task.fields is None:
-            self.wanted -= BUILT_IN - set(schema.names)
+            built_in = (BUILT_IN[item.template.dialect] for item in bound.templates)
+            self.wanted -= frozenset().union(*built_in) - set(schema.names)
+        self.nullable = nullable_of(bound)
         self.paths: dict[str, list[str]] = {}
         self.constants: dict[str, list[str]] = {}
         self.computed: dict[str, Expression | Program] = {}
@@ -60,6 +64,15 @@ class FieldMaker:
         problems = [*self._unknown_columns(), *self._unknown_names()]
         if problems:
             raise SourceError(problems)
+
+    @property
+    def plain(self) -> Mapping[str, str] | None:
+        """The column of each wanted field, where fields are columns, no more, and every template serves every row."""
+        ways = [steps[0] for steps in self.paths.values() if len(steps) == 1]
+        made = self.constants or self.computed or self.drop or not self.wanted <= set(self.paths)
+        if made or len(ways) < len(self.paths) or any(item.template.when for item in self.bound.templates):
+            return None
+        return {name: steps[0] for name, steps in sorted(self.paths.items())}
 
     def _where(self, field: str) -> Where:
         return self.bound.where.at("source") if self.bound.task.fields is None else self.bound.where.at("fields", field)
@@ -82,7 +95,7 @@ class FieldMaker:
         for key, name, program in [*programs, *([("drop", None, self.drop)] if self.drop else [])]:
             where = self.bound.where.at(key, name) if name else self.bound.where.at(key)
             visible = known if name is None else {*known, *list(self.computed)[: list(self.computed).index(name)]}
-            for unknown in sorted(program.variables - visible - BUILT_IN):
+            for unknown in sorted(program.variables - visible - BUILT_IN["native"]):
                 hint = did_you_mean(unknown, visible) or f"there are {', '.join(sorted(visible))}"
                 what = f"'{unknown}' is neither a column nor a field above this one"
                 yield where.problem(what, hint)
@@ -99,17 +112,17 @@ class FieldMaker:
     def _without_dropped(self, table: pa.Table) -> pa.Table:
         if self.drop is None:
             return table
-        kept = []
-        for index, row in enumerate(self._rows(table, self.drop.variables)):
-            value, reason = self._value(self.drop, row, self.bound.where.at("drop"), table, index)
-            reason = reason and f"drop rule: {reason}"
-            self._count(reason or ("drop rule" if value else None))
-            kept.append(not (reason or value))
-        return table.filter(pa.array(kept, pa.bool_()))
+        names = self._values(table, self.drop.variables, {})
+        lost, missing = holds(self.drop, names, table.num_rows, self._fail(self.bound.where.at("drop"), table))
+        self._count(Counter({"drop rule": int(lost.sum())}))
+        self._count(Counter(f"drop rule: {reason}" for reason in missing.values()))
+        lost[list(missing)] = True
+        return table.filter(pa.array(~lost))
 
     def _without_nulls(self, table: pa.Table) -> pa.Table:
         for name, steps in self.paths.items():
-            table = self._where_valid(table, _nested(table, steps), name)
+            if name not in self.nullable:
+                table = self._where_valid(table, _nested(table, steps), name)
         return table
 
     def _where_valid(self, table: pa.Table, column: Any, name: str) -> pa.Table:
@@ -119,43 +132,33 @@ class FieldMaker:
         return table
 
     def _with_computed(self, table: pa.Table) -> pa.Table:
-        values: dict[str, list[Any]] = {name: [] for name in self.computed}
-        kept = np.ones(table.num_rows, bool)
-        if self.computed:
-            used = frozenset().union(*(program.variables for program in self.computed.values()))
-            for index, row in enumerate(self._rows(table, used)):
-                made, reason = self._compute(row, table, index)
-                self._count(reason)
-                kept[index] = reason is None
-                if reason is None:
-                    for name, value in made.items():
-                        values[name].append(value)
-        table = table if kept.all() else table.filter(pa.array(kept))
+        made: dict[str, Any] = {}
+        for name, program in self.computed.items():
+            names = self._values(table, program.variables, made)
+            fail = self._fail(self.bound.where.at("fields", name), table)
+            found = compute(program, names, table.num_rows, fail)
+            made[name] = self._array(name, found)
+            if found.missing:
+                for reason in found.missing.values():
+                    self.dropped[f"no value for '{name}'" if reason == NO_VALUE else f"'{name}' {reason}"] += 1
+                kept = np.ones(table.num_rows, bool)
+                kept[list(found.missing)] = False
+                table = table.filter(pa.array(kept))
+                made = {known: array.filter(pa.array(kept)) for known, array in made.items()}
         columns: dict[str, Any] = {name: _nested(table, steps) for name, steps in self.paths.items()}
         for name, constant in self.constants.items():
             kind = pa.list_(pa.large_string())
             count = table.num_rows
             columns[name] = pa.repeat(pa.scalar(constant, kind), count) if count else pa.array([], kind)
-        columns |= {name: self._array(name, made) for name, made in values.items()}
-        fields = pa.table({**columns, ROW: table.column(ROW)})
+        fields = pa.table({**columns, **made, ROW: table.column(ROW)})
         if OPTIONS in self.wanted and OPTIONS not in columns:
             options = self._options(fields.column("choices"))
             fields = self._where_valid(fields.append_column(OPTIONS, options), options, OPTIONS)
         return fields.select([*sorted(self.wanted), ROW])
 
-    def _compute(self, row: dict[str, Any], table: pa.Table, index: int) -> tuple[dict[str, Any], str | None]:
-        """The computed fields of one row, or why there are none."""
-        made: dict[str, Any] = {}
-        for name, program in self.computed.items():
-            value, reason = self._value(program, {**made, **row}, self.bound.where.at("fields", name), table, index)
-            if reason is not None or value is None:
-                return {}, f"'{name}' {reason}" if reason else f"no value for '{name}'"
-            made[name] = value
-        return made, None
-
-    def _array(self, name: str, values: list[Any]) -> pa.Array:
+    def _array(self, name: str, found: Computed) -> pa.Array:
         try:
-            array = pa.array(values)
+            array = found.array()
         except (pa.ArrowException, UnicodeError, OverflowError) as error:
             raise SourceError(self.bound.where.at("fields", name).problem(str(error), "give it one type")) from error
         return array.cast(normal_type(array.type))
@@ -177,53 +180,66 @@ class FieldMaker:
 
     def _with_guards(self, fields: pa.Table) -> pa.RecordBatch:
         """Say of each row which templates serve it, and leave out those that none serves."""
-        whens = {index: item.template.when for index, item in enumerate(self.bound.templates)}
-        programs = {when: compile_expression(when) for when in whens.values() if when}
-        numbers = np.zeros(fields.num_rows, np.int32)
-        if not programs:
-            numbers[:] = self.guards.setdefault(tuple(whens), len(self.guards))
-        used = frozenset().union(*(program.variables for program in programs.values()))
-        for index, row in enumerate(self._rows(fields, used) if programs else ()):
-            holds = {}
-            for when, program in programs.items():
-                where = next(t.where for t in self.bound.templates if t.template.when == when).at("when")
-                value, reason = self._value(program, row, where, fields, index)
-                holds[when] = bool(value) and reason is None
-            serving = tuple(template for template, when in whens.items() if not when or holds[when])
-            self._count(None if serving else "no template applies")
-            numbers[index] = self.guards.setdefault(serving, len(self.guards)) if serving else -1
+        whens = [item.template.when for item in self.bound.templates]
+        serves = np.ones((fields.num_rows, len(whens)), bool)
+        for when in dict.fromkeys(filter(None, whens)):
+            where = next(item.where for item in self.bound.templates if item.template.when == when).at("when")
+            program = compile_expression(when)
+            names = self._values(fields, program.variables, {})
+            true, _ = holds(program, names, fields.num_rows, self._fail(where, fields))
+            serves[:, [index for index, each in enumerate(whens) if each == when]] = true[:, None]
+        numbers = self._guard_numbers(serves)
+        self._count(Counter({"no template applies": int((numbers < 0).sum())}))
         table = fields.append_column(GUARD, pa.array(numbers)).filter(pa.array(numbers >= 0)).combine_chunks()
         batches = table.to_batches()
         return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
 
-    def _rows(self, table: pa.Table, names: Collection[str]) -> Iterator[dict[str, Any]]:
-        """The rows of a table as dicts of these names: its columns first, then mapped and constant fields."""
-        columns = {name: table.column(name).to_pylist() for name in table.column_names if name in names and name != ROW}
-        for name, steps in self.paths.items():
-            if name in names and name not in columns:
-                columns[name] = _nested(table, steps).to_pylist()
-        fixed = {name: value for name, value in self.constants.items() if name in names and name not in columns}
-        for index in range(table.num_rows):
-            yield {**fixed, **{name: column[index] for name, column in columns.items()}}
+    def _guard_numbers(self, serves: Mask) -> npt.NDArray[np.int32]:
+        """The number of the set of templates that serves each row, in the order in which they are met; -1 for none."""
+        if serves.all():
+            number = self.guards.setdefault(tuple(range(serves.shape[1])), len(self.guards)) if len(serves) else 0
+            return np.full(len(serves), number, np.int32)
+        sets, first, codes = np.unique(serves, axis=0, return_index=True, return_inverse=True)
+        numbers = np.empty(len(sets), np.int32)
+        for index in np.argsort(first).tolist():
+            serving = tuple(np.flatnonzero(sets[index]).tolist())
+            numbers[index] = self.guards.setdefault(serving, len(self.guards)) if serving else -1
+        return numbers[codes.reshape(-1)]
 
-    def _value(
-        self, program: Expression | Program, row: Mapping[str, Any], where: Where, table: pa.Table, index: int
-    ) -> tuple[Any, str | None]:
-        """A program's value for one row, or the reason why that row has none; raises `SourceError`."""
-        try:
-            return (program.evaluate(row) if isinstance(program, Expression) else program.render(row)), None
-        except NullPrinted:
-            return None, "holds a null"
-        except OutsideList:
-            return None, "looks outside its list"
-        except Exception as error:
-            number = table.column(ROW)[index].as_py()
+    def _values(self, table: pa.Table, names: Collection[str], made: Mapping[str, Any]) -> dict[str, Value]:
+        """What these names stand for in a table: its columns first, then mapped, constant and computed fields."""
+        values: dict[str, Value] = {}
+        for name in names:
+            if name in table.column_names and name != ROW:
+                values[name] = column_of(table.column(name))
+            elif name in self.paths:
+                values[name] = column_of(_nested(table, self.paths[name]))
+            elif name in self.constants:
+                values[name] = Const(self.constants[name])
+            elif name in made:
+                values[name] = column_of(made[name])
+        return values
+
+    def _fail(self, where: Where, table: pa.Table) -> Fail:
+        def fail(place: int, error: Exception) -> NoReturn:
+            number = table.column(ROW)[place].as_py()
             what = f"row {number} of {self.shown}: {type(error).__name__}: {error}"
             raise SourceError(where.problem(what, "guard the expression, or drop such rows")) from error
 
-    def _count(self, reason: str | None) -> None:
-        if reason:
-            self.dropped[reason] += 1
+        return fail
+
+    def _count(self, reasons: Counter[str]) -> None:
+        self.dropped += reasons
+
+
+def nullable_of(bound: BoundTask) -> frozenset[str]:
+    """Columns in which a null is a value: those that only templates of a dialect read which prints it."""
+    if bound.task.fields is not None:
+        return frozenset()
+    by_dialect: dict[Dialect, frozenset[str]] = {"native": frozenset({"choices"}), "promptsource": frozenset()}
+    for item in bound.templates:
+        by_dialect[item.template.dialect] |= variables_of_template(item.template)
+    return by_dialect["promptsource"] - by_dialect["native"]
 
 
 def _nested(table: pa.Table, steps: list[str]) -> Any:

@@ -297,3 +297,28 @@ def test_a_guard_that_fails_names_the_row_of_the_source() -> None:
     guarded = Template("t", input="{{ n }}", target="x", when="{{ 1 // n }}")
     with pytest.raises(SourceError, match=r"templates.add\[0\].when: row 2 of the rows: ZeroDivisionError"):
         made([{"n": 1}, {"n": None}, {"n": 0}], guarded)
+
+
+# ---- templates of the dialect promptsource
+
+PRINTS_NULLS = Template("p", dialect="promptsource", jinja="{{ q }} ||| {{ a }}")
+
+
+def test_a_null_is_a_value_where_only_templates_read_it_that_print_it() -> None:
+    rows: Rows = [{"q": "x", "a": None}, {"q": None, "a": "y"}]
+    assert made(rows, PRINTS_NULLS) == [{"q": "x", "a": None, ROW: 0}, {"q": None, "a": "y", ROW: 1}]
+    assert dropped(rows, PRINTS_NULLS, "{{ a }}") == {"no value for 'a'": 1}
+    assert dropped(rows, PRINTS_NULLS, fields={"q": "q", "a": "a"}) == {"no value for 'q'": 1, "no value for 'a'": 1}
+
+
+def test_their_choices_are_no_column_and_what_they_read_is_one() -> None:
+    template = Template(
+        "p", dialect="promptsource", jinja="{{ q }} ||| {{ answer_choices[0] }}", answer_choices="{{ a }}"
+    )
+    assert made([{"q": "x", "a": "y", "b": "z"}], template) == [{"q": "x", "a": "y", ROW: 0}]
+
+
+def test_a_column_that_is_not_there_is_refused_for_them_too() -> None:
+    assert "no column 'qq' in the rows - did you mean 'q'?" in refused(
+        [{"q": "x"}], Template("p", dialect="promptsource", jinja="{{ qq }} ||| {{ zip }}")
+    )

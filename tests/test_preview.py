@@ -16,11 +16,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 
+import flanmix as fm
 from flanmix.bound import BoundTask
 from flanmix.errors import SourceError, TemplateError, UsageError
 from flanmix.preview import Card, Preview, Turn, card, preview, terminal, visible
 from flanmix.registry import Registry
-from flanmix.render.environment import Run
+from flanmix.render.tracing import Run
 from flanmix.spec import Task, Template
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -211,6 +212,7 @@ class TestWhatCannotBeUsed:
         ("target", "problem"),
         [
             ("{{ n }}", "No text: the template prints a null here, so a build leaves this row out."),
+            ("{{ ['a'][1] }}", "No text: the template looks outside a list here, so a build leaves this row out."),
             ("{{ e }}", "Empty: a build leaves this row out."),
             ("{{ e }} \n", "Blank: a build leaves this row out."),
         ],
@@ -225,7 +227,6 @@ class TestWhatCannotBeUsed:
     @pytest.mark.parametrize(
         ("text", "words"),
         [
-            ("{{ ['a', 'b'][label] }}", "item 2 of a list of 2"),
             ("{{ nowhere }}", "'nowhere' is undefined"),
             ("{{ q + 1 }}", "can only concatenate str"),
             ("{{ 'x' * 9999999 }}", "'*' would make more than 1,000,000 items"),
@@ -577,3 +578,43 @@ def test_golden_files() -> None:
         if os.environ.get("FLANMIX_WRITE_GOLDEN"):
             file.write_text(text, encoding="utf-8", newline="\n")
         assert file.read_bytes().decode() == text, f"{name} looks otherwise than it did"
+
+
+class TestTheDialectPromptsource:
+    SPLIT = Template(
+        "split",
+        dialect="promptsource",
+        jinja="Q: {{ q }} ||| {{ answer_choices[a] }}!",
+        answer_choices="no ||| {{ q }}",
+    )
+
+    def _card(self, row: dict[str, Any], **changes: Any) -> Card:
+        task = _task([{}], self.SPLIT.model_copy(update=changes))
+        return card(task, task.templates[0], row, fm_row=0)
+
+    def test_its_parts_are_input_and_target_with_the_fields_they_came_from(self) -> None:
+        first, second = self._card({"q": " |||x", "a": 0}).turns
+        assert (first.role, first.runs) == ("Input", (Run("Q: "), Run(" |||x", ("q",))))
+        assert (second.role, second.runs) == ("Target", (Run("no", ("a", "answer_choices")), Run("!")))
+        assert first.problem is second.problem is None
+
+    def test_other_numbers_of_parts_are_noted_on_each(self) -> None:
+        turns = self._card({"q": "x", "a": 0}, jinja="{{ q }} ||| b ||| c").turns
+        assert [(turn.role, turn.text) for turn in turns] == [("Part 1", "x"), ("Part 2", "b"), ("Part 3", "c")]
+        assert {turn.problem for turn in turns} == {"3 parts where a build needs two: it leaves this row out."}
+
+    def test_nested_data_may_part_a_text(self) -> None:
+        turns = self._card({"q": ["x|||y"], "a": 0}, jinja="{{ q[0] }}").turns
+        assert [turn.runs for turn in turns] == [(Run("x", ("q",)),), (Run("y", ("q",)),)]
+
+    def test_a_failure_is_said_once(self) -> None:
+        (turn,) = self._card({"q": 1, "a": 0}, jinja="{{ nope.x }} ||| y").turns
+        assert turn.problem is not None
+        assert "'nope' is undefined" in turn.problem
+
+    def test_a_random_choice_is_that_of_a_build_with_seed_0(self) -> None:
+        dice = Template("dice", dialect="promptsource", jinja="{{ q }} ||| {{ range(10**5) | choice }}")
+        task = _task([{"q": f"q{number}"} for number in range(5)], dice)
+        shown = [each.turns[1].text for each in preview(task, rows=5).cards]
+        plan = fm.Mixture("m", parts=[fm.Part("toy/task")]).plan(Registry().with_specs(task.task), rows=5, seed=0)
+        assert sorted(shown) == sorted(plan[position].target for position in range(5))

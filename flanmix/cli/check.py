@@ -1,23 +1,29 @@
 """`flanmix check`: every problem of every file, before a row is read."""
 
+from dataclasses import asdict
+
 import click
 
-from flanmix.cli.options import read_mixture, registry_option, say
+from flanmix.bound import BoundTemplate
+from flanmix.cli.options import format_option, print_json, print_table, read_mixture, registry_option, say
 from flanmix.errors import PlanError, SpecError
-from flanmix.registry import read_registry
+from flanmix.registry import Registry, read_registry
+from flanmix.spec import Family
 from flanmix.words import count_of
 
 
 @click.command("check")
 @click.argument("mixture", metavar="[NAME_OR_FILE]", required=False)
+@click.option("--explain", is_flag=True, help="Print for every template whether it goes by columns, or why by rows.")
 @registry_option
-def command(mixture: str | None, folders: tuple[str, ...]) -> None:
+@format_option
+def command(mixture: str | None, explain: bool, folders: tuple[str, ...], form: str) -> None:
     """Check the tasks, families and mixtures of the registry, or those that one mixture takes.
 
     Finds what is misspelt, missing or undefined in the files: keys, names, selectors, template syntax, variables that
     are no fields. Reads no data.
     """
-    from flanmix.check import problems_of
+    from flanmix.check import problems_of, problems_of_family
     from flanmix.planner import resolved
 
     if mixture:
@@ -34,7 +40,38 @@ def command(mixture: str | None, folders: tuple[str, ...]) -> None:
             problems += error.problems if whole else ()
     for name in sorted(tasks):
         problems += problems_of(registry.tasks[name])
+    serving = [template for name in sorted(tasks) for template in registry.tasks[name].templates]
+    unused = [] if mixture else _unused(registry, serving)
+    for family in unused:
+        problems += problems_of_family(family, registry.where(family))
     if problems:
         raise SpecError(list(dict.fromkeys(problems)))
-    templates = sum(len(registry.tasks[name].templates) for name in tasks)
-    say(f"{count_of(len(tasks), 'task')} with {count_of(templates, 'template')}: no problems")
+    if explain:
+        _print_explained(registry, serving, unused, form)
+    extra = f", {len(unused)} {'family' if len(unused) == 1 else 'families'} that no task uses" if unused else ""
+    say(f"{count_of(len(tasks), 'task')} with {count_of(len(serving), 'template')}{extra}: no problems")
+
+
+def _unused(registry: Registry, serving: list[BoundTemplate]) -> list[Family]:
+    """The families none of whose templates serves a task."""
+    files = {template.where.origin for template in serving}
+    return [family for family in registry.families.values() if registry.where(family).origin not in files]
+
+
+def _print_explained(registry: Registry, serving: list[BoundTemplate], unused: list[Family], form: str) -> None:
+    from flanmix.check import explained, templates_of
+
+    listed = [*serving, *(item for family in unused for item in templates_of(family, registry.where(family)))]
+    once = {(id(item.where.origin), item.where.path): item for item in listed}
+    records = [asdict(explained(item)) for item in sorted(once.values(), key=lambda item: item.id)]
+    if form == "json":
+        print_json(records)
+        return
+    from rich.table import Table
+
+    table = Table("template", "goes by", "because of", "at")
+    for record in records:
+        table.add_row(*record.values())
+    print_table(table)
+    by_columns = sum(record["engine"] == "columns" for record in records)
+    say(f"{by_columns:,} of {count_of(len(records), 'template')} go by columns")

@@ -1,7 +1,8 @@
 """Cards: rows of a task, each rendered by one template, with the field that every stretch of text came from."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -11,9 +12,11 @@ from flanmix.bound import BoundTask, BoundTemplate
 from flanmix.errors import UsageError, did_you_mean
 from flanmix.fields import GUARD, ROW
 from flanmix.mapped import Mapped
+from flanmix.origin import Where
 from flanmix.prepare import Prepared, prepare
-from flanmix.render.environment import NullPrinted
-from flanmix.render.tracing import Run, trace
+from flanmix.render.environment import NullPrinted, OutsideList
+from flanmix.render.promptsource import compile_dialect
+from flanmix.render.tracing import Run, trace, trace_parts
 
 
 @dataclass(frozen=True)
@@ -52,19 +55,42 @@ def card(bound: BoundTask, template: BoundTemplate, row: Mapping[str, Any], fm_r
     >>> card(task, task.templates[0], {"q": "1 + 1?", "a": "2"}, fm_row=7).turns[0].runs[1]
     Run(text='1 + 1?', fields=('q',))
     """
-    texts = {"Input": template.template.input, "Target": template.template.target}
-    turns = tuple(_turn(role, text, row, template) for role, text in texts.items())
+    if template.template.dialect == "promptsource":
+        turns = _turns_of_parts(bound, template, row, fm_row)
+    else:
+        texts = template.template.texts
+        turns = tuple(_turn(key.title(), template.where.at(key), partial(trace, texts[key], row)) for key in texts)
     return Card(bound.task.name, bound.task.type, template.id, template.template.tags, fm_row, turns)
 
 
-def _turn(role: str, template_text: str, row: Mapping[str, Any], template: BoundTemplate) -> Turn:
+def _turns_of_parts(bound: BoundTask, template: BoundTemplate, row: Mapping[str, Any], fm_row: int) -> tuple[Turn, ...]:
+    """The parts of a template of the dialect `promptsource`, which should be two."""
+    programs = compile_dialect(template.template, (0, bound.task.name, template.id))
+    parts: list[tuple[Run, ...]] = []
+
+    def runs() -> tuple[Run, ...]:
+        parts.extend(trace_parts(programs, row, fm_row))
+        return parts[0]
+
+    first = _turn("Input", template.where.at("jinja"), runs)
+    if len(parts) == 2:
+        return first, _turn("Target", template.where.at("jinja"), lambda: parts[1])
+    if not parts:
+        return (first,)
+    problem = f"{len(parts)} parts where a build needs two: it leaves this row out."
+    return tuple(Turn(f"Part {number}", part, problem) for number, part in enumerate(parts, 1))
+
+
+def _turn(role: str, where: Where, runs: Callable[[], tuple[Run, ...]]) -> Turn:
     """One side of a card; what a build would stumble over is its problem."""
     try:
-        turn = Turn(role, trace(template_text, row))
+        turn = Turn(role, runs())
     except NullPrinted:
         return Turn(role, (), "No text: the template prints a null here, so a build leaves this row out.")
+    except OutsideList:
+        return Turn(role, (), "No text: the template looks outside a list here, so a build leaves this row out.")
     except Exception as error:
-        problem = template.where.at(role.lower()).problem(str(error) or type(error).__name__)
+        problem = where.problem(str(error) or type(error).__name__)
         return Turn(role, (), f"The template fails on this row, where a build would stop. {problem}")
     if turn.text.strip():
         return turn
@@ -77,7 +103,7 @@ def make_cards(
     """Cards for the rows and templates asked for, and notes on what they leave out; raises as `preview` does."""
     chosen = _chosen_templates(bound, templates)
     prepared = prepare(bound, split)
-    table = Mapped(prepared.file).table
+    table = Mapped(prepared.rows).table
     cards: list[Card] = []
     for place in _chosen_places(bound, table, rows):
         row = table.slice(place, 1).to_pylist()[0]

@@ -1,21 +1,33 @@
 """From rows of fields to texts: `render` is the one interface, whichever engine does the work."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from flanmix.order import Ints, Words
+from flanmix.order import Ints
 from flanmix.render import promptsource
-from flanmix.render.columns import reason_for_rows, render_columns
+from flanmix.render.columns import no_draws, reason_for_rows, render_columns
 from flanmix.render.environment import Program, compile_template
 from flanmix.render.printing import Texts, in_rows
 from flanmix.render.rows import RowError, render_rows
 from flanmix.render.values import NotColumnar, Value, column_of
 from flanmix.spec import Template
 
-__all__ = ["Engine", "NotColumnar", "RowError", "explain", "render", "render_pair", "render_text"]
+__all__ = [
+    "Engine",
+    "NotColumnar",
+    "RowError",
+    "RowsReason",
+    "compile_text",
+    "explain",
+    "names_read",
+    "render",
+    "render_pair",
+    "render_text",
+]
 
 Engine = Literal["auto", "columns", "rows"]
 T = TypeVar("T")
@@ -103,24 +115,49 @@ def render_text(text: str, table: pa.Table, *, engine: Engine = "auto") -> pa.Ar
 
 def _text_by_columns(program: Program, table: pa.Table) -> pa.Array:
     names = {name: column_of(table.column(name)) for name in table.column_names if name in program.variables}
-    texts = render_columns(program, names, table.num_rows, _no_draws)
+    texts = render_columns(program, names, table.num_rows, no_draws)
     return in_rows(texts, table.num_rows)
 
 
-def _no_draws(place: int) -> Words:
-    raise NotColumnar("a random choice in a native template")
+def compile_text(template: Template, key: str) -> Program:
+    """Compile one of a template's `texts`; raises `BadTemplate`."""
+    if template.dialect == "promptsource":
+        return promptsource.compile_text(template, key)
+    return compile_template(template.texts[key])
 
 
-def explain(template: Template) -> str | None:
-    """The construct that makes a template go by rows, or None where columns will do; raises `BadTemplate`.
+def names_read(template: Template, key: str) -> frozenset[str]:
+    """The columns that one of a template's `texts` reads; a column may carry a name of Jinja's own, like `range`.
 
-    >>> explain(Template("ask", input="{{ q | upper }}", target="{% macro m() %}{{ a }}{% endmacro %}{{ m() }}"))
+    >>> asked = Template("ask", dialect="promptsource", jinja="{{ q }} ||| {{ answer_choices[a] }}", answer_choices="x")
+    >>> sorted(names_read(asked, "jinja"))
+    ['a', 'q']
+    """
+    names = compile_text(template, key).variables
+    return names - {promptsource.CHOICES} if template.dialect == "promptsource" and key == "jinja" else names
+
+
+@dataclass(frozen=True)
+class RowsReason:
+    """What makes a template go by rows: a construct, at a line (from 1) of one of its `texts`."""
+
+    key: str
+    construct: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.key}: line {self.line}: {self.construct}"
+
+
+def explain(template: Template) -> RowsReason | None:
+    """What makes a template go by rows, or None where columns will do; raises `BadTemplate`.
+
+    >>> ask = Template("ask", input="{{ q | upper }}", target="{% macro m() %}{{ a }}{% endmacro %}{{ m() }}")
+    >>> str(explain(ask))
     "target: line 1: 'macro'"
     """
-    if template.dialect == "promptsource":
-        return promptsource.explain(promptsource.compile_dialect(template))
-    for key, text in template.texts.items():
-        reason = reason_for_rows(compile_template(text))
+    for key in template.texts:
+        reason = reason_for_rows(compile_text(template, key))
         if reason is not None:
-            return f"{key}: {reason}"
+            return RowsReason(key, reason.reason, reason.line or 1)
     return None

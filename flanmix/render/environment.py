@@ -4,22 +4,23 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, cast
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, meta, nodes
-from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Macro
 from jinja2.sandbox import SandboxedEnvironment
-from jinja2.visitor import NodeTransformer
 
 from flanmix.errors import did_you_mean
 from flanmix.render import promptsource_filters
+from flanmix.render.compiler import Checks, Code
 from flanmix.render.limits import (
     MAX_OUTPUT,
     SMALL_METHODS,
     UNSAFE_METHODS,
+    Buffer,
     NullPrinted,
     check_format,
     check_method,
@@ -28,7 +29,9 @@ from flanmix.render.limits import (
     guard_filters,
     printable,
     printed,
+    refuse_endless,
 )
+from flanmix.render.values import refuse_large
 from flanmix.spec import Dialect
 
 __all__ = [
@@ -62,18 +65,10 @@ class OutsideList(LookupError):
     """A list was asked for an item that it does not have."""
 
 
-class _Code(CodeGenerator):
-    """Jinja's own, but an expression as a statement yields its value; Jinja has such statements only by extensions."""
-
-    def visit_ExprStmt(self, node: nodes.ExprStmt, frame: Frame) -> None:
-        self.newline(node)
-        self.write("yield ")
-        self.visit(node.node, frame)
-
-
 class _Sandbox(SandboxedEnvironment):
     intercepted_binops = frozenset({"+", "*", "**", "%"})
-    code_generator_class = _Code
+    code_generator_class = Code
+    buffer = Buffer
     text_formats = True
     """Whether `%` formats text; its widths are limited."""
 
@@ -86,9 +81,15 @@ class _Sandbox(SandboxedEnvironment):
 
     def wrap_str_format(self, value: Any) -> Any:
         wrapped = super().wrap_str_format(value)
-        if wrapped is not None:
-            check_format(value.__self__)
-        return wrapped
+        if wrapped is None:
+            return None
+        check_format(value.__self__)
+
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            refuse_endless(*args, *kwargs.values())
+            return wrapped(*args, **kwargs)
+
+        return checked
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         check_operator(operator, left, right, text_formats=self.text_formats)
@@ -143,8 +144,10 @@ _ENVIRONMENTS: Mapping[Dialect, _Sandbox] = MappingProxyType({"native": _native(
 _WITHOUT_GLOBALS: Mapping[Dialect, _Sandbox] = MappingProxyType({"native": _native(), "promptsource": _promptsource()})
 for _environment in _WITHOUT_GLOBALS.values():
     _environment.globals.clear()
-BUILT_IN = frozenset(_ENVIRONMENTS["native"].globals)
-"""Names that any template may use: `range`, `dict`, `namespace`."""
+BUILT_IN: Mapping[Dialect, frozenset[str]] = MappingProxyType(
+    {dialect: frozenset(environment.globals) for dialect, environment in _ENVIRONMENTS.items()}
+)
+"""Names that any template of a dialect may use: `range`, `dict`, `namespace` …"""
 
 _REFUSED = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends, nodes.Block)
 
@@ -182,6 +185,7 @@ class Expression:
 
     text: str
     variables: frozenset[str]
+    node: nodes.Expr
     _template: Any
 
     def evaluate(self, row: Mapping[str, Any]) -> Any:
@@ -207,20 +211,6 @@ def _copied(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _copied(item) for key, item in value.items()}
     return value
-
-
-class _Checks(NodeTransformer):
-    """Gives `~` the checks of `join`, and loops a limit."""
-
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Filter:
-        self.generic_visit(node)
-        pieces = nodes.List(node.nodes, lineno=node.lineno)
-        return nodes.Filter(pieces, "join", [], [], None, None, lineno=node.lineno)
-
-    def visit_For(self, node: nodes.For) -> nodes.For:
-        self.generic_visit(node)
-        node.iter = nodes.Filter(node.iter, "counted", [], [], None, None, lineno=node.lineno)
-        return node
 
 
 def parse(text: str, dialect: Dialect = "native") -> nodes.Template:
@@ -264,7 +254,7 @@ def compile_tree(tree: nodes.Template, dialect: Dialect = "native") -> Any:
     """Jinja's own template of a tree, which is changed on the way; raises `BadTemplate`."""
     environment = _ENVIRONMENTS[dialect]
     try:
-        return environment.from_string(_Checks().visit(tree).set_environment(environment))
+        return environment.from_string(Checks().visit(tree).set_environment(environment))
     except TemplateSyntaxError as error:
         raise BadTemplate(error.message or "cannot be compiled", error.lineno, _hint(error, dialect)) from error
     except (RecursionError, MemoryError, OverflowError, SyntaxError) as error:
@@ -273,7 +263,9 @@ def compile_tree(tree: nodes.Template, dialect: Dialect = "native") -> Any:
 
 def variables_of(text: str, dialect: Dialect = "native") -> frozenset[str]:
     """The names a text reads from a row, and those of `BUILT_IN`: a column may carry any of them."""
-    return frozenset(meta.find_undeclared_variables(_WITHOUT_GLOBALS[dialect].parse(text)))
+    environment = _WITHOUT_GLOBALS[dialect]
+    tree = Checks().visit(environment.parse(text)).set_environment(environment)
+    return frozenset(meta.find_undeclared_variables(tree))
 
 
 def line_of_name(text: str, name: str, dialect: Dialect = "native") -> int:
@@ -303,7 +295,7 @@ def compile_expression(text: str) -> Expression:
     if node is None:
         raise BadTemplate("is not one '{{ expression }}'", hint='write it as "{{ … }}" with nothing around it')
     template = compile_tree(_template([nodes.Assign(nodes.Name("result", "store"), node, lineno=1)]))
-    return Expression(text, variables_of(text), template)
+    return Expression(text, variables_of(text), cast(nodes.Expr, _only_expression(parse(text))), template)
 
 
 def is_expression(text: str) -> bool:
@@ -327,23 +319,33 @@ def compile_function(
 ) -> Callable[[Iterable[tuple[Any, ...]]], list[Any]]:
     """One expression as a function from tuples of values for `names` to its values, in Jinja's own code.
 
+    The function raises `TooLarge` where its values together take too much memory.
+
     >>> node = _only_expression(parse("{{ a ~ b }}"))
     >>> compile_function(node, ["a", "b"], "native")([("x", 1), ("y", 2)])
     ['x1', 'y2']
     """
     target = nodes.Tuple([nodes.Name(name, "store") for name in names], "store")
-    yielded = nodes.ExprStmt(_Checks().visit(node), lineno=1)
+    yielded = nodes.ExprStmt(Checks().visit(node), lineno=1)
     loop = nodes.For(target, nodes.Name(_TUPLES, "load"), [yielded], [], None, False, lineno=1)
     environment = _ENVIRONMENTS[dialect]
     template = environment.from_string(cast(nodes.Template, _template([loop]).set_environment(environment)))
 
     def function(tuples: Iterable[tuple[Any, ...]]) -> list[Any]:
-        return list(template.root_render_func(template.new_context({_TUPLES: tuples})))
+        values = iter(template.root_render_func(template.new_context({_TUPLES: tuples})))
+        made: list[Any] = []
+        size = 0
+        while block := list(islice(values, 32)):
+            made += block
+            size += sum(len(each) if type(each) is str else 8 * len(each) for each in block if isinstance(each, _SIZED))
+            refuse_large(size)
+        return made
 
     return function
 
 
 _TUPLES = "fm_tuples"
+_SIZED = (str, list, tuple)
 
 
 def text_of(value: Any, dialect: Dialect) -> str:

@@ -13,7 +13,7 @@ from flanmix.render.environment import NO_ELSE, compile_function
 from flanmix.render.frames import Frame
 from flanmix.render.kernels import Kernel
 from flanmix.render.limits import SMALL_METHODS
-from flanmix.render.printing import Texts, join_texts, print_value, scatter, text_value
+from flanmix.render.printing import Texts, join_made, print_value, scatter, text_value
 from flanmix.render.promptsource_filters import RANDOM
 from flanmix.render.values import Column, Const, Mask, NotColumnar, Value, apply, merge, take, truth
 
@@ -127,7 +127,7 @@ class _Choice(Expression):
         if isinstance(where, bool):
             return self._printed(frame, where)
         groups = [(np.flatnonzero(where == side), side) for side in (True, False)]
-        parts = [(p, join_texts(self._printed(frame.at(p), side))) for p, side in groups if len(p)]
+        parts = [(p, join_made(self._printed(frame.at(p), side), len(p))) for p, side in groups if len(p)]
         return [scatter(parts, frame.rows)]
 
     def _printed(self, frame: Frame, side: bool) -> list[Texts]:
@@ -138,9 +138,9 @@ class _Choice(Expression):
 class _Logic(Expression):
     """`a and b`, `a or b`: the right side is evaluated where the left does not decide."""
 
-    def __init__(self, node: nodes.And | nodes.Or, left: Expression, right: Expression) -> None:
+    def __init__(self, node: nodes.Expr, left: Expression, right: Expression, *, goes_on: bool) -> None:
         super().__init__(node)
-        self.left, self.right, self.goes_on = left, right, isinstance(node, nodes.And)
+        self.left, self.right, self.goes_on = left, right, goes_on
 
     def value(self, frame: Frame) -> Value:
         left = self.left.value(frame)
@@ -186,7 +186,7 @@ class _Concat(Expression):
         self.pieces = pieces
 
     def value(self, frame: Frame) -> Value:
-        return text_value(join_texts(self.print(frame)))
+        return text_value(join_made(self.print(frame), frame.rows))
 
     def print(self, frame: Frame) -> list[Texts]:
         return [text for piece in self.pieces for text in piece.print(frame)]
@@ -217,7 +217,11 @@ def compile_expression(node: nodes.Node, loops: int = 0) -> Expression:
         case nodes.CondExpr():
             return _Choice(node, inner(node.test), inner(node.expr1), inner(node.expr2) if node.expr2 else None)
         case nodes.And() | nodes.Or():
-            return _Logic(node, inner(node.left), inner(node.right))
+            return _Logic(node, inner(node.left), inner(node.right), goes_on=isinstance(node, nodes.And))
+        case nodes.Compare(ops=[first, second, *others]):  # as Python: further sides only where it comes to them
+            rest = nodes.Compare(first.expr, [second, *others], lineno=node.lineno)
+            left = nodes.Compare(node.expr, [first], lineno=node.lineno)
+            return _Logic(node, inner(left), inner(rest), goes_on=True)
         case nodes.Not():
             return _Not(node, inner(node.node))
         case nodes.Concat():
@@ -256,7 +260,7 @@ def _leaves(part: Expression) -> Iterator[Expression]:
 
 
 def _needs_rows(node: nodes.Node, construct: str) -> NotColumnar:
-    return NotColumnar(f"line {node.lineno}: {construct}")
+    return NotColumnar(construct, node.lineno)
 
 
 def _refuse_impure(node: nodes.Node) -> None:
@@ -269,8 +273,14 @@ def _refuse_impure(node: nodes.Node) -> None:
             return
         name = called.attr if isinstance(called, nodes.Getattr) else getattr(called, "name", "an expression")
         raise _needs_rows(node, f"a call of '{name}', which may change what it is given or remember")
+    if isinstance(node, nodes.Test) and node.name == "sameas" and not _is_singleton(*node.args):
+        raise _needs_rows(node, "'sameas', which asks whether two values are one object")
     if not isinstance(node, (*_PLAIN, nodes.Filter)):
         raise _needs_rows(node, f"'{type(node).__name__.lower()}'")
+
+
+def _is_singleton(*asked_for: nodes.Expr) -> bool:
+    return all(isinstance(node, nodes.Const) and isinstance(node.value, bool | None) for node in asked_for)
 
 
 def _children(node: nodes.Node) -> Iterator[nodes.Expr]:

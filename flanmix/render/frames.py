@@ -8,29 +8,38 @@ import numpy as np
 from flanmix.order import Ints, Words
 from flanmix.render.environment import outside_row
 from flanmix.render.limits import MAX_STEPS
-from flanmix.render.values import Coded, Column, Const, NotColumnar, Value, refuse_iterators, take
+from flanmix.render.values import (
+    NO_TEXT,
+    Coded,
+    Column,
+    Const,
+    Mask,
+    NotColumnar,
+    Value,
+    refuse_iterators,
+    refuse_large,
+    take,
+)
 from flanmix.spec import Dialect
-
-MOST_BYTES = 256 << 20
-"""The most that one column may grow to in the rounds of a loop."""
-
-
-class TooLarge(NotColumnar):
-    """The rounds of a loop over so many rows at once would take too much memory: fewer rows will do."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """What a template is rendered over: its names in all rows, numbers to draw with, rounds of loops so far."""
+    """What a template is rendered over: its names in all rows and numbers to draw with.
+
+    On the way it notes the rounds of loops so far, and which rows get no text whatever is printed.
+    """
 
     rows: int
     names: dict[str, Value]
     dialect: Dialect
     draw: Callable[[int], Words]
     steps: Ints = field(init=False)
+    without_text: Mask = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", np.zeros(self.rows, np.int64))
+        object.__setattr__(self, "without_text", np.zeros(self.rows, bool))
 
 
 class Frame:
@@ -63,19 +72,16 @@ class Frame:
             found = self.outer._find(name)
             if found is None:
                 return None
-            self._refuse_growth(found)
+            if isinstance(found, Column) and 0 < len(found.array) < self.rows:
+                refuse_large(found.array.nbytes * self.rows / len(found.array))
             self._taken[name] = take(found, self.places)
         return self._taken[name]
-
-    def _refuse_growth(self, value: Value) -> None:
-        if not isinstance(value, Column) or len(value.array) >= self.rows:
-            return
-        if value.array.nbytes * self.rows / len(value.array) > MOST_BYTES:
-            raise TooLarge("a loop repeats so much text that it takes too much memory")
 
     def set(self, name: str, value: Value) -> None:
         """Let a name stand for something from here on."""
         refuse_iterators(value)
+        if isinstance(value, Column) and value.null is NO_TEXT and value.array.null_count:
+            self.table.without_text[self.roots[np.asarray(value.array.is_null())]] = True
         self.names[name] = value
 
     def at(self, places: Ints) -> "Frame":
@@ -100,4 +106,4 @@ class Frame:
         return self.table.draw(place)[self.roots]
 
 
-__all__ = ["Coded", "Frame", "Table", "TooLarge"]
+__all__ = ["Coded", "Frame", "Table"]

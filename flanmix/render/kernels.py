@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from flanmix.order import Ints
 from flanmix.render.environment import undefined
 from flanmix.render.limits import MAX_REPEAT
-from flanmix.render.printing import in_rows, join_texts, longest, print_value, refuse_long, text_value
+from flanmix.render.printing import in_rows, join_made, longest, print_value, refuse_long, text_value
 from flanmix.render.values import (
     NO_TEXT,
     TEXT,
@@ -22,8 +22,10 @@ from flanmix.render.values import (
     NotColumnar,
     Value,
     column_of,
+    in_every_row,
     is_list,
     is_text,
+    refuse_large,
     whole,
 )
 from flanmix.spec import Dialect
@@ -88,11 +90,12 @@ def item(values: Sequence[Value], dialect: Dialect) -> Value | None:
         number = _constant(index, int)
         if number is not None:
             return _items(holder.array, np.full(len(holder.array), number), None, dialect)
-        if isinstance(index, Column) and pa.types.is_integer(index.array.type):
+        if isinstance(index, Column) and pa.types.is_integer(index.array.type) and index.array.type != pa.uint64():
             return _items(holder.array, *_numbers(index.array), dialect)
     if isinstance(holder, Const) and isinstance(holder.value, list | tuple) and isinstance(index, Column):
         kind = index.array.type
-        if pa.types.is_integer(kind) or (pa.types.is_boolean(kind) and not index.array.null_count):
+        number = pa.types.is_integer(kind) and not pa.types.is_uint64(kind)
+        if number or (dialect == "promptsource" and pa.types.is_boolean(kind) and not index.array.null_count):
             return _choice(list(holder.value), *_numbers(index.array), dialect)
     return None
 
@@ -124,6 +127,7 @@ def _items(lists: pa.Array, index: Ints, missing: Any, dialect: Dialect) -> Valu
 def _choice(items: list[Any], index: Ints, missing: Any, dialect: Dialect) -> Value | None:
     index, outside = _place(index, missing, len(items), dialect)
     texts = all(type(item) is str for item in items)
+    refuse_large(max(map(len, items), default=0) * len(index) if texts else 0)
     if texts and dialect == "native":
         return Column(pa.array(items, TEXT).take(pa.array(index, mask=outside)), NO_TEXT)
     if not outside.any():
@@ -135,17 +139,19 @@ def _choice(items: list[Any], index: Ints, missing: Any, dialect: Dialect) -> Va
 
 def chosen(value: Value, words: Any) -> Value:
     """One item of a list in each row, by a random word; raises `NotColumnar`."""
-    if isinstance(value, Const):
+    if isinstance(value, Const) and isinstance(value.value, list | tuple | str | range):
         items = list(value.value)
         if not items:
-            raise NotColumnar("a choice from nothing")
+            raise IndexError("a choice from nothing")
         return Coded((words % np.uint64(len(items))).astype(np.int64), items)
     if is_list(value) and whole(value) and isinstance(value, Column):
         lengths = np.asarray(pc.list_value_length(value.array)).astype(np.uint64)
         found = _items(value.array, (words % np.maximum(lengths, 1)).astype(np.int64), None, "native")
         if found is not None and lengths.all():
             return found
-    raise NotColumnar("a choice from lists that are made on the way")
+    return Coded(
+        None, [items[word % len(items)] for items, word in zip(in_every_row(value), words.tolist(), strict=True)]
+    )
 
 
 # ---- filters and methods
@@ -153,7 +159,7 @@ def chosen(value: Value, words: Any) -> Value:
 
 def _join(values: Sequence[Value], dialect: Dialect) -> Value | None:
     lists, separator = values[0], _constant(values[1], str) if len(values) > 1 else ""
-    if separator is None or not (is_list(lists) and whole(lists) and isinstance(lists, Column)):
+    if len(values) > 2 or separator is None or not (is_list(lists) and whole(lists) and isinstance(lists, Column)):
         return None
     items = column_of(lists.array.flatten())
     if items.array.null_count or pa.types.is_nested(items.array.type) or pa.types.is_null(items.array.type):
@@ -165,6 +171,7 @@ def _join(values: Sequence[Value], dialect: Dialect) -> Value | None:
 
 def join_groups(texts: pa.Array, lengths: Ints, separator: str = "") -> pa.Array:
     """The texts of each group joined; the groups have these lengths, one after the other."""
+    refuse_large(texts.nbytes + len(texts) * len(separator))
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]))
     made = pc.binary_join(pa.LargeListArray.from_arrays(offsets, texts), pa.scalar(separator, TEXT))
     refuse_long(made)
@@ -190,7 +197,10 @@ def _of_text(change: Callable[[pa.Array], pa.Array | None], *, method: bool = Fa
 
 
 def _where_ascii(change: Callable[[pa.Array], pa.Array]) -> Callable[[pa.Array], pa.Array | None]:
-    """Python and Arrow differ in the case of some letters, but not of those in ASCII."""
+    """Python and Arrow differ in the case of some letters, but not of those in ASCII.
+
+    `change` is no `ascii_…` kernel: those of pyarrow 26 read the wrong bytes of a column whose first offset is not 0.
+    """
 
     def changed(array: pa.Array) -> pa.Array | None:
         return change(array) if pc.all(pc.string_is_ascii(array)).as_py() is not False else None
@@ -206,6 +216,8 @@ def _replace(*, method: bool) -> Kernel:
         old, new = _constant(values[1], str), _constant(values[2], str)
         if array is None or not old or new is None:
             return None
+        if longest(array) // len(old) * len(new.encode()) > MAX_REPEAT:
+            return None  # the row path counts
         made = replaced(array, old, new)
         if longest(made) > MAX_REPEAT:
             return None
@@ -218,6 +230,8 @@ def _default(values: Sequence[Value], dialect: Dialect) -> Value | None:
     if len(values) > 2 or not isinstance(values[0], Column):
         return None
     array, null = values[0].array, values[0].null
+    if any(isinstance(value, Column) and not whole(value) and value.null is NO_TEXT for value in values[1:]):
+        return None
     if not array.null_count or null is None:
         return values[0]  # nothing is undefined; None is a value
     filling = _constant(values[1], str) if len(values) == 2 else ""
@@ -246,29 +260,29 @@ def _affix(test: Callable[..., pa.Array]) -> Kernel:
 
 FILTERS: Mapping[str, Kernel] = MappingProxyType(
     {
-        "capitalize": _of_text(_where_ascii(pc.ascii_capitalize)),
+        "capitalize": _of_text(_where_ascii(pc.utf8_capitalize)),
         "count": _length,
         "d": _default,
         "default": _default,
         "join": _join,
         "length": _length,
-        "lower": _of_text(_where_ascii(pc.ascii_lower)),
+        "lower": _of_text(_where_ascii(pc.utf8_lower)),
         "replace": _replace(method=False),
         "string": _of_text(lambda array: array),
         "trim": _of_text(pc.utf8_trim_whitespace),
-        "upper": _of_text(_where_ascii(pc.ascii_upper)),
+        "upper": _of_text(_where_ascii(pc.utf8_upper)),
     }
 )
 METHODS: Mapping[str, Kernel] = MappingProxyType(
     {
-        "capitalize": _of_text(_where_ascii(pc.ascii_capitalize), method=True),
+        "capitalize": _of_text(_where_ascii(pc.utf8_capitalize), method=True),
         "endswith": _affix(pc.ends_with),
-        "lower": _of_text(_where_ascii(pc.ascii_lower), method=True),
+        "lower": _of_text(_where_ascii(pc.utf8_lower), method=True),
         "replace": _replace(method=True),
         "split": _split,
         "startswith": _affix(pc.starts_with),
         "strip": _of_text(pc.utf8_trim_whitespace, method=True),
-        "upper": _of_text(_where_ascii(pc.ascii_upper), method=True),
+        "upper": _of_text(_where_ascii(pc.utf8_upper), method=True),
     }
 )
 
@@ -368,4 +382,4 @@ def add(values: Sequence[Value], dialect: Dialect) -> Value | None:
     ]
     if any(each is None for each in arrays) or any(isinstance(v, Column) and not whole(v) for v in values):
         return None
-    return text_value(join_texts(arrays))
+    return text_value(join_made(arrays, max(len(v.array) for v in values if isinstance(v, Column))))

@@ -43,17 +43,49 @@ def printable(value: Any) -> Any:
     """`value`, where printing it gives the same text on every run; raises `TypeError`."""
     if isinstance(value, Iterator) or (callable(value) and not isinstance(value, Undefined)):
         raise TypeError(f"a {type(value).__name__} would be printed; call it, or end with '| list' or '| join'")
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | dict):
+        refuse_endless(value)
         for item in value:
             if isinstance(item, Undefined):
                 str(item)  # raises, and says what is undefined
     return value
 
 
+def refuse_endless(*values: Any) -> None:
+    """Raise `SecurityError` where values, whose parts may be shared, would be endless when they are written out."""
+    left = MAX_OUTPUT
+    waiting = [value for value in values if isinstance(value, list | tuple | dict)]
+    while waiting:
+        value = waiting.pop()
+        left -= len(value)
+        if left < 0:
+            raise SecurityError(f"a list would be printed with more than {MAX_OUTPUT:,} items")
+        inside = value.values() if isinstance(value, dict) else value
+        waiting += [each for each in inside if isinstance(each, list | tuple | dict)]
+
+
 def refuse_above(limit: int, size: int, what: str) -> None:
     """Raise `SecurityError` where `what` would make more than it may."""
     if size > limit:
         raise SecurityError(f"{what} would make more than {limit:,} items")
+
+
+class Buffer(list[str]):
+    """Pieces of a text that is not printed at once; raises `SecurityError` where they are more than one may print."""
+
+    size = 0
+
+    def append(self, piece: str) -> None:
+        """Add one piece."""
+        self.extend((piece,))
+
+    def extend(self, pieces: Iterable[str]) -> None:
+        """Add several pieces."""
+        added = tuple(pieces)
+        self.size += sum(map(len, added))
+        if self.size > MAX_OUTPUT:
+            raise SecurityError(f"the text has more than {MAX_OUTPUT:,} characters")
+        super().extend(added)
 
 
 def check_operator(operator: str, left: Any, right: Any, *, text_formats: bool) -> None:
@@ -76,6 +108,7 @@ def check_operator(operator: str, left: Any, right: Any, *, text_formats: bool) 
         if not text_formats:
             raise SecurityError("'%' on text is not allowed; use '~' to join")
         _percent(left)
+        refuse_endless(right)
 
 
 def check_format(text: str) -> None:
@@ -117,9 +150,27 @@ def _join(eval_ctx: Any, value: Iterable[Any], d: str = "", attribute: str | int
     if attribute is not None:
         value = map(make_attrgetter(eval_ctx.environment, attribute), value)
     finalize = eval_ctx.environment.finalize
-    texts = [item if type(item) is str else str(finalize(item)) for item in value]
-    refuse_above(MAX_OUTPUT, sum(map(len, texts)) + len(d) * len(texts), "'join'")
+    texts = [item if type(item) is str else str(finalize(item)) for item in _bounded(value)]
+    refuse_above(MAX_OUTPUT, sum(map(len, texts)) + len(d) * max(len(texts) - 1, 0), "'join'")
     return str(d).join(texts)
+
+
+def _bounded(values: Iterable[Any]) -> Iterable[Any]:
+    """The values; those that are made one by one are counted while they are made."""
+    return _weighed(values) if isinstance(values, Iterator) else values
+
+
+def _weighed(values: Iterator[Any]) -> Iterator[Any]:
+    size = 0
+    for value in values:
+        size += len(value) if isinstance(value, _SIZED) else 1
+        refuse_above(MAX_OUTPUT, size, "a list")
+        yield value
+
+
+def _list(value: Iterable[Any]) -> list[Any]:
+    """As Jinja's `list`."""
+    return list(_bounded(value))
 
 
 @pass_context
@@ -189,11 +240,16 @@ _OF_TEXT = frozenset(
 """Filters that would make a word out of a null, or out of anything else that is not to be printed."""
 
 
+_WRITES = _OF_TEXT | {"filesizeformat", "pprint", "tojson", "urlize", "xmlattr"}
+"""Filters that write a value out, or another that they are given."""
+
+
 def guard_filters(filters: dict[str, Callable[..., Any]], *, nulls: bool) -> None:
     """Replace Jinja's filters by guarded ones; where not `nulls`, those of text refuse a null too."""
-    for name in _SIZES.keys() | _OF_TEXT:
+    for name in (_SIZES.keys() | _WRITES) & filters.keys():
         filters[name] = _guarded(name, filters[name], nulls=nulls)
     filters["join"] = _join
+    filters["list"] = _list
     filters["counted"] = counted
 
 
@@ -202,8 +258,10 @@ def _guarded(name: str, function: Callable[..., Any], *, nulls: bool) -> Callabl
 
     @wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        if name in _OF_TEXT and not nulls:
-            printed(args[first])
+        if name in _OF_TEXT:
+            (printable if nulls else printed)(args[first])
+        if name in _WRITES:
+            refuse_endless(*args[first:], *kwargs.values())
         if name in _SIZES:
             refuse_above(MAX_REPEAT, _SIZES[name](*args[first:], **kwargs), f"'{name}'")
         return function(*args, **kwargs)

@@ -7,9 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flanmix.order import Ints
 from flanmix.render.environment import NullPrinted, text_of
 from flanmix.render.limits import MAX_OUTPUT
-from flanmix.render.values import NO_TEXT, TEXT, Coded, Column, Const, NotColumnar, Value, objects, used
+from flanmix.render.values import NO_TEXT, TEXT, Coded, Column, Const, NotColumnar, Value, objects, refuse_large, used
 from flanmix.spec import Dialect
 
 Texts: TypeAlias = str | pa.Array
@@ -29,8 +30,16 @@ def print_value(value: Value, dialect: Dialect, rows: int) -> Texts:
             return array
         value = objects(value)
     value = used(value)
-    texts = pa.array([_text(each, dialect) for each in value.values], TEXT)
-    return texts if value.codes is None else texts.take(pa.array(value.codes))
+    printed = [_text(each, dialect) for each in value.values]
+    refuse_large(sum(len(text) for text in printed if text))
+    texts = pa.array(printed, TEXT)
+    return texts if value.codes is None else _repeated(texts, value.codes)
+
+
+def _repeated(texts: pa.Array, codes: Ints) -> pa.Array:
+    if len(codes) > len(texts):
+        refuse_large(longest(texts) * len(codes))
+    return texts.take(pa.array(codes))
 
 
 def _text(value: Any, dialect: Dialect) -> str | None:
@@ -77,6 +86,12 @@ def join_texts(pieces: Sequence[Texts]) -> Texts:
     return made
 
 
+def join_made(pieces: Sequence[Texts], rows: int) -> Texts:
+    """As `join_texts`, for text that is made on the way to that of a row; raises `TooLarge` where it is very much."""
+    refuse_large(sum(len(piece) * rows if isinstance(piece, str) else piece.nbytes for piece in pieces))
+    return join_texts(pieces)
+
+
 def longest(texts: Texts) -> int:
     """The bytes of the longest text."""
     return len(texts.encode()) if isinstance(texts, str) else pc.max(pc.binary_length(texts)).as_py() or 0
@@ -112,4 +127,14 @@ def text_value(texts: Texts) -> Value:
     return Const(texts) if isinstance(texts, str) else Column(texts, NO_TEXT)
 
 
-__all__ = ["Coded", "Texts", "in_rows", "join_texts", "print_value", "refuse_long", "scatter", "text_value"]
+__all__ = [
+    "Coded",
+    "Texts",
+    "in_rows",
+    "join_made",
+    "join_texts",
+    "print_value",
+    "refuse_long",
+    "scatter",
+    "text_value",
+]

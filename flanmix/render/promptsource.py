@@ -4,21 +4,21 @@ The semantics are those of bigscience-workshop/promptsource 0.2 as it renders, e
 random there is a function of (seed, task, template, row) here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import groupby
-from typing import Any
+from itertools import groupby, pairwise
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from flanmix.order import Ints, Words, key64, keyed_words
-from flanmix.render.columns import reason_for_rows, render_columns, render_pieces
+from flanmix.render.columns import render_columns, render_pieces
 from flanmix.render.environment import Program, compile_template
 from flanmix.render.kernels import replaced
 from flanmix.render.printing import Texts, in_rows, join_texts, refuse_long
-from flanmix.render.rows import drawing, each_row, rows_of
+from flanmix.render.rows import arrow_of, drawing, each_row, rows_of
 from flanmix.render.values import TEXT, Column, Const, Value, column_of, is_text
 from flanmix.spec import Template
 
@@ -48,14 +48,17 @@ class Programs:
         return keyed_words(key64(*self.key, program, place, nth), rows)
 
 
+def compile_text(template: Template, key: str) -> Program:
+    """Compile what a template of the dialect has under `jinja` or `answer_choices`; raises `BadTemplate`."""
+    text = template.texts[key]
+    truncated = template.truncate and key == "jinja"
+    return compile_template(text.replace("}}", _TRUNCATED) if truncated else text, "promptsource")
+
+
 def compile_dialect(template: Template, key: tuple[str | int, ...] = ()) -> Programs:
     """Compile a template of the dialect; raises `BadTemplate`."""
-    jinja = template.jinja or ""
-    if template.truncate:
-        jinja = jinja.replace("}}", _TRUNCATED)
-    choices = template.answer_choices
-    compiled = None if choices is None else compile_template(choices, "promptsource")
-    return Programs(compile_template(jinja, "promptsource"), compiled, key)
+    choices = None if template.answer_choices is None else compile_text(template, CHOICES)
+    return Programs(compile_text(template, "jinja"), choices, key)
 
 
 def refuse_names(table: pa.Table) -> None:
@@ -66,43 +69,55 @@ def refuse_names(table: pa.Table) -> None:
         raise TypeError("a column is called 'self', which Jinja keeps for itself - rename it")
 
 
-def explain(programs: Programs) -> str | None:
-    """The construct that forces the row path, or None."""
-    reason = reason_for_rows(programs.jinja)
-    if reason is None and programs.choices is not None:
-        inside = reason_for_rows(programs.choices)
-        reason = None if inside is None else f"{CHOICES}: {inside}"
-    return reason
-
-
 # ---- by rows
+
+
+Draw: TypeAlias = Callable[[int], int]
+
+
+def draws_of(programs: Programs, rows: Ints) -> Callable[[int], tuple[Draw, Draw]]:
+    """For each of some rows of a source, by its place among them, the numbers for a template and for its choices."""
+    of_jinja = drawing(lambda place, nth: programs.words(0, place, nth, rows))
+    of_choices = drawing(lambda place, nth: programs.words(1, place, nth, rows))
+    return lambda index: (of_jinja(index), of_choices(index))
+
+
+def seen_by(programs: Programs, row: Mapping[str, Any], draw: Draw) -> dict[str, Any]:
+    """What the template sees of a row: texts without separators, and the choices."""
+    protected = {name: protect(value) if isinstance(value, str) else value for name, value in row.items()}
+    choices = None
+    if programs.choices is not None:
+        text = programs.choices.render(protected, draw)
+        choices = [unprotect(choice.strip()) for choice in text.split(SEPARATOR)]
+    return {**protected, CHOICES: choices}
 
 
 def by_rows(programs: Programs, table: pa.Table, rows: Ints) -> tuple[pa.Array, Value]:
     """Parts and choices of every row, which are rows `rows` of their source; raises `RowError`."""
-    draws = [
-        drawing(lambda place, nth, program=program: programs.words(program, place, nth, rows))  # type: ignore[misc]
-        for program in (0, 1)
-    ]
+    draws = draws_of(programs, rows)
 
     def make(index: int, row: dict[str, Any]) -> tuple[list[str], list[str] | None]:
-        protected = {name: _protect(value) if isinstance(value, str) else value for name, value in row.items()}
-        choices = None
-        if programs.choices is not None:
-            text = programs.choices.render(protected, draws[1](index))
-            choices = [_unprotect(choice.strip()) for choice in text.split(SEPARATOR)]
-        text = programs.jinja.render({**protected, CHOICES: choices}, draws[0](index))
-        return [_unprotect(part).strip() for part in text.split(SEPARATOR)], choices
+        draw, draw_choices = draws(index)
+        seen = seen_by(programs, row, draw_choices)
+        return parts_of(programs.jinja.render(seen, draw)), seen[CHOICES]
 
     made = each_row(rows_of(table, programs.variables), make)
-    return pa.array([parts for parts, _ in made], TEXTS), Column(pa.array([choices for _, choices in made], TEXTS))
+    parts, choices = (arrow_of([each[side] for each in made], TEXTS) for side in (0, 1))
+    return parts, Column(choices)
 
 
-def _protect(text: str) -> str:
+def parts_of(text: str) -> list[str]:
+    """The parts of a rendered text."""
+    return [unprotect(part).strip() for part in text.split(SEPARATOR)]
+
+
+def protect(text: str) -> str:
+    """A text of a row in which nothing is taken for a separator."""
     return text.replace(SEPARATOR, PROTECTED)
 
 
-def _unprotect(text: str) -> str:
+def unprotect(text: str) -> str:
+    """The text as it was before it was protected."""
     return text.replace(PROTECTED, SEPARATOR)
 
 
@@ -145,12 +160,12 @@ def _has_pipe(array: pa.Array) -> bool:
 
 def _choices(texts: Texts) -> Value:
     if isinstance(texts, str):
-        return Const([_unprotect(choice.strip()) for choice in texts.split(SEPARATOR)])
+        return Const(parts_of(texts))
     return Column(_split(texts))
 
 
 def _parted(pieces: list[Texts]) -> list[Texts] | pa.Array:
-    if any(_has_pipe(piece) for piece in pieces if not isinstance(piece, str)):
+    if _own_pipes_may_meet(pieces) or any(_has_pipe(piece) for piece in pieces if not isinstance(piece, str)):
         texts = join_texts(pieces)
         return _split(texts) if isinstance(texts, pa.Array) else _parted([texts])
     parts: list[list[Texts]] = [[]]
@@ -166,10 +181,17 @@ def _parted(pieces: list[Texts]) -> list[Texts] | pa.Array:
     return [_finished(part) for part in texts]
 
 
+def _own_pipes_may_meet(pieces: list[Texts]) -> bool:
+    """Whether two of the template's own texts would make a separator around something that is empty in some row."""
+    groups = groupby(pieces, lambda piece: isinstance(piece, str))
+    own = [text for text in ("".join(map(str, group)) for is_own, group in groups if is_own) if text]
+    return any(one[-1] == other[0] == "|" for one, other in pairwise(own))
+
+
 def _finished(texts: Texts) -> Texts:
     """Stripped, and what was protected put back."""
     if isinstance(texts, str):
-        return _unprotect(texts).strip()
+        return unprotect(texts).strip()
     return replaced(pc.utf8_trim_whitespace(texts), PROTECTED, SEPARATOR)
 
 

@@ -14,6 +14,8 @@ RANDOM = frozenset({"choice", "random"})
 
 @pass_context  # which also keeps Jinja from choosing once, when it compiles
 def _choice(context: Context, items: Sequence[Any], place: int) -> Any:
+    if not len(items):
+        raise IndexError("a choice from nothing")
     draw: Callable[[int], int] = context.draw  # type: ignore[attr-defined]
     return items[draw(place) % len(items)]
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from itertools import repeat
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -43,13 +43,22 @@ def each_row(rows: Iterator[dict[str, Any]], make: Callable[[int, dict[str, Any]
     return made
 
 
+def arrow_of(made: list[Any], kind: pa.DataType) -> pa.Array:
+    """What was made of every row, as an array; raises `RowError` where it holds half a character (a lone surrogate)."""
+    try:
+        return pa.array(made, kind)
+    except UnicodeEncodeError:
+        each_row(({"made": each} for each in made), lambda _, row: pa.array([row["made"]], kind))
+        raise
+
+
 def render_rows(program: Program, table: pa.Table) -> pa.Array:
     """Render every row of `table` natively: `large_string`, as long as the table; raises `RowError`.
 
     A row for which the template would print a null, or look outside a list, gives null: there is no text for it.
     """
     texts = each_row(rows_of(table, program.variables), lambda _, row: _text(program, row))
-    return cast(pa.Array, pa.array(texts, pa.large_string()))
+    return arrow_of(texts, pa.large_string())
 
 
 def _text(program: Program, row: Mapping[str, Any]) -> str | None:

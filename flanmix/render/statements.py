@@ -13,7 +13,8 @@ from flanmix.render.environment import undefined
 from flanmix.render.expressions import Expression, compile_expression
 from flanmix.render.frames import Frame
 from flanmix.render.kernels import join_groups
-from flanmix.render.printing import Texts, in_rows, join_texts, scatter, text_value
+from flanmix.render.printing import Texts, in_rows, join_made, print_value, scatter, text_value
+from flanmix.render.promptsource_filters import RANDOM
 from flanmix.render.values import (
     Coded,
     Column,
@@ -24,8 +25,10 @@ from flanmix.render.values import (
     apply,
     column_of,
     is_list,
+    is_text,
     merge,
     objects,
+    refuse_large,
     take,
     used,
     whole,
@@ -60,7 +63,7 @@ def _statement(node: nodes.Node, loops: int) -> Statement:
             return _filter_block(node, loops)
         case nodes.Scope():
             return compile_body(node.body, loops)
-    raise NotColumnar(f"line {node.lineno}: '{type(node).__name__.lower()}'")
+    raise NotColumnar(f"'{type(node).__name__.lower()}'", node.lineno)
 
 
 def _output(node: nodes.Output, loops: int) -> Statement:
@@ -89,7 +92,7 @@ def _if(node: nodes.If, loops: int) -> Statement:
         def render(body: Statement, chosen: Ints) -> None:
             if len(chosen):
                 inner = frame.at(chosen)
-                parts.append((chosen, join_texts(body(inner)), inner))
+                parts.append((chosen, join_made(body(inner), inner.rows), inner))
 
         for test, body in branches:
             if not len(places):
@@ -114,12 +117,12 @@ def _carry_back(frame: Frame, parts: Sequence[tuple[Ints, Texts, Frame]]) -> Non
 
 def _set(node: nodes.Assign | nodes.AssignBlock, loops: int) -> Statement:
     if isinstance(node.target, nodes.NSRef):
-        raise NotColumnar(f"line {node.lineno}: a namespace, which remembers")
+        raise NotColumnar("a namespace, which remembers", node.lineno)
     if isinstance(node, nodes.AssignBlock):
         if node.filter is not None:
-            raise NotColumnar(f"line {node.lineno}: 'set' with a filter around a block")
+            raise NotColumnar("'set' with a filter around a block", node.lineno)
         body = compile_body(node.body, loops)
-        make: Callable[[Frame], Value] = lambda frame: text_value(join_texts(body(_inside(frame))))  # noqa: E731
+        make: Callable[[Frame], Value] = lambda frame: text_value(join_made(body(_inside(frame)), frame.rows))  # noqa: E731
     else:
         make = compile_expression(node.node, loops).value
 
@@ -141,7 +144,7 @@ def _bind(target: nodes.Node, value: Value, frame: Frame) -> None:
         frame.set(target.name, value)
         return
     if not isinstance(target, nodes.Tuple):
-        raise NotColumnar(f"line {target.lineno}: '{type(target).__name__.lower()}' on the left side")
+        raise NotColumnar(f"'{type(target).__name__.lower()}' on the left side", target.lineno)
     unpacked = apply(lambda tuples: [_unpacked(each, len(target.items)) for (each,) in tuples], [value])
     for number, name in enumerate(target.items):
         _bind(name, _each(unpacked, number), frame)
@@ -183,15 +186,24 @@ def _filter_block(node: nodes.FilterBlock, loops: int) -> Statement:
     filtered = compile_expression(node.filter, loops)
 
     def run(frame: Frame) -> list[Texts]:
-        texts = join_texts(body(_inside(frame)))
+        texts = join_made(body(_inside(frame)), frame.rows)
         inner = _inside(frame)
         inner.set(_BLOCK, text_value(texts))
-        return filtered.print(inner)
+        value = filtered.value(inner)
+        _refuse_other_than_text(value)
+        return [print_value(value, frame.dialect, frame.rows)]
 
     return run
 
 
-_BLOCK = "fm_block"
+def _refuse_other_than_text(value: Value) -> None:
+    """Jinja joins what a block's filter gives without printing it, and so fails on all but text."""
+    values = [value.value] if isinstance(value, Const) else used(value).values if isinstance(value, Coded) else []
+    if not (is_text(value) or (values and all(isinstance(each, str) for each in values))):
+        raise TypeError("the filter of a block gives something other than text")
+
+
+_BLOCK = "filter block"  # no column that a template reads is called so
 
 
 # ---- loops
@@ -199,9 +211,11 @@ _BLOCK = "fm_block"
 
 def _for(node: nodes.For, loops: int) -> Statement:
     if node.recursive:
-        raise NotColumnar(f"line {node.lineno}: a recursive loop")
+        raise NotColumnar("a recursive loop", node.lineno)
     items = compile_expression(node.iter, loops)
     test = compile_expression(node.test, loops) if node.test else None
+    for random in filter(_is_random, () if node.test is None else (node.test, *node.test.find_all(nodes.Filter))):
+        raise NotColumnar("a random choice in a loop", random.lineno)
     body, otherwise = compile_body(node.body, loops + 1), compile_body(node.else_, loops)
     shows_loop = any(name.name == "loop" for child in node.body for name in child.find_all(nodes.Name))
 
@@ -216,7 +230,7 @@ def _for(node: nodes.For, loops: int) -> Statement:
             _bind(node.target, values, inner)
             if shows_loop:
                 _set_loop(inner, lengths)
-            rounds = join_texts(body(inner))
+            rounds = join_made(body(inner), inner.rows)
             texts = "" if rounds == "" else join_groups(in_rows(rounds, inner.rows), lengths)
         if not node.else_:
             return [texts]
@@ -225,13 +239,17 @@ def _for(node: nodes.For, loops: int) -> Statement:
     return run
 
 
+def _is_random(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Filter) and node.name in RANDOM
+
+
 def _with_else(frame: Frame, texts: Texts, otherwise: Statement, lengths: Ints) -> Texts:
     """The texts of a loop, and those of its `else` where it had no rounds."""
     empty, others = np.flatnonzero(lengths == 0), np.flatnonzero(lengths)
     if not len(empty):
         return texts
     inner = frame.at(empty)
-    parts = [(empty, join_texts(otherwise(inner)))]
+    parts = [(empty, join_made(otherwise(inner), inner.rows))]
     if len(others):
         parts.append((others, texts if isinstance(texts, str) else texts.take(pa.array(others))))
     return scatter(parts, frame.rows)
@@ -241,18 +259,30 @@ def _flatten(value: Value, rows: int) -> tuple[Ints, Value]:
     """How many items each row has, and all items of all rows one after the other."""
     if is_list(value) and whole(value) and isinstance(value, Column):
         lengths = np.asarray(pc.list_value_length(value.array)).astype(np.int64)
+        _refuse_rounds(lengths.sum())
         return lengths, column_of(value.array.flatten())
     if isinstance(value, Const):
         items = list(value.value)
+        _refuse_rounds(len(items) * rows)
         return np.full(rows, len(items)), Coded(np.tile(np.arange(len(items)), rows), items)
     found = used(objects(value))
-    lists = [list(each) for each in found.values]
+    lists: list[list[Any]] = []
+    items = []
+    for each in found.values:
+        lists.append(list(each))
+        items += lists[-1]
+        _refuse_rounds(len(items))
     sizes = np.array([len(each) for each in lists], np.int64)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
     if found.codes is not None:
         sizes, starts = sizes[found.codes], starts[found.codes]
+        _refuse_rounds(sizes.sum())
     within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return sizes, Coded(np.repeat(starts, sizes) + within, [item for each in lists for item in each])
+    return sizes, Coded(np.repeat(starts, sizes) + within, items)
+
+
+def _refuse_rounds(rounds: int) -> None:
+    refuse_large(rounds * 64)  # some numbers are kept for each
 
 
 def _kept(node: nodes.For, test: Expression, frame: Frame, lengths: Ints, values: Value) -> tuple[Ints, Value]:

@@ -18,7 +18,15 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
 class NotColumnar(Exception):
-    """Why a template cannot be rendered by columns."""
+    """Why a template cannot be rendered by columns: a construct, at a line of its text (from 1), or a row's value."""
+
+    def __init__(self, reason: str, line: int | None = None) -> None:
+        super().__init__(f"line {line}: {reason}" if line else reason)
+        self.reason, self.line = reason, line
+
+
+class TooLarge(NotColumnar):
+    """So many rows at once would take too much memory: fewer rows will do."""
 
 
 class _NoText:
@@ -57,6 +65,8 @@ class Coded:
 Value: TypeAlias = Const | Column | Coded
 
 _MOST_COMBINATIONS = 1 << 40
+MOST_BYTES = 256 << 20
+"""The most memory that one column made on the way may take."""
 _SAMPLE = 512
 """Values looked at to guess whether most of a column are distinct, and encoding them would not pay."""
 
@@ -66,8 +76,8 @@ def column_of(array: pa.Array, null: Any = None) -> Column:
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks() if array.num_chunks != 1 else array.chunk(0)
     kind = array.type
-    if isinstance(kind, pa.BaseExtensionType):
-        return column_of(array.storage, null)
+    if isinstance(kind, pa.BaseExtensionType) and pa.types.is_string(kind.storage_type):
+        return column_of(array.storage, null)  # other types decide themselves what their values are in Python
     if pa.types.is_dictionary(kind):
         return column_of(array.dictionary_decode(), null)
     if pa.types.is_string(kind) or pa.types.is_string_view(kind):
@@ -90,6 +100,30 @@ def is_list(value: Value) -> bool:
 def whole(value: Value) -> bool:
     """Whether a column holds no null."""
     return isinstance(value, Column) and value.array.null_count == 0
+
+
+def refuse_large(size: float) -> None:
+    """Raise `TooLarge` where something of so many bytes is about to be made."""
+    if size > MOST_BYTES:
+        raise TooLarge("a value or text is repeated so often that it takes too much memory")
+
+
+def with_identity(value: Value) -> Value:
+    """The same column; as Python objects if it holds a NaN, which is found in a list only as the same object."""
+    if isinstance(value, Column) and _holds_nan(value.array):
+        return Coded(None, _filled(value.array.to_pylist(), value.null))
+    return value
+
+
+def _holds_nan(array: pa.Array) -> bool:
+    kind = array.type
+    if pa.types.is_floating(kind):
+        return bool(pc.any(pc.is_nan(array)).as_py())
+    if pa.types.is_struct(kind):
+        return any(map(_holds_nan, array.flatten()))
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return _holds_nan(array.flatten())
+    return False
 
 
 def refuse_iterators(value: Value) -> None:
@@ -118,7 +152,7 @@ def objects(value: Value) -> Coded:
     if array.null_count and value.null is NO_TEXT:
         raise NotColumnar("a value that has no text is used")
     kind = array.type
-    if pa.types.is_nested(kind) or pa.types.is_null(kind) or _mostly_distinct(array):
+    if not _can_be_encoded(kind) or _mostly_distinct(array):
         return Coded(None, _filled(array.to_pylist(), value.null))
     if pa.types.is_floating(kind):  # as bits: 0.0 and -0.0 print otherwise
         bits = {16: pa.int16(), 32: pa.int32(), 64: pa.int64()}[kind.bit_width]
@@ -128,6 +162,10 @@ def objects(value: Value) -> Coded:
         coded = array.dictionary_encode(null_encoding="encode")
         values = coded.dictionary.to_pylist()
     return Coded(np.asarray(coded.indices).astype(np.int64), _filled(values, value.null))
+
+
+def _can_be_encoded(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_primitive(kind) or pa.types.is_large_string(kind))
 
 
 def _mostly_distinct(array: pa.Array) -> bool:
@@ -173,7 +211,7 @@ def distinct(values: Sequence[Value]) -> tuple[Ints | None, list[tuple[Any, ...]
     for each, size in zip(held, sizes, strict=True):
         if isinstance(each, Coded):
             if each.codes is None or prod(sizes) > _MOST_COMBINATIONS:
-                return None, list(zip(*map(_in_every_row, held), strict=False))  # constants repeat without an end
+                return None, list(zip(*map(in_every_row, held), strict=False))  # constants repeat without an end
             codes = codes * size + each.codes
     codes, found = _renumbered(codes, prod(sizes))
     columns: list[list[Any]] = []
@@ -186,9 +224,11 @@ def distinct(values: Sequence[Value]) -> tuple[Ints | None, list[tuple[Any, ...]
     return codes, list(zip(*reversed(columns), strict=True))
 
 
-def _in_every_row(value: Const | Coded) -> Iterable[Any]:
+def in_every_row(value: Value) -> Iterable[Any]:
+    """The values as Python objects, row by row; a constant without an end."""
     if isinstance(value, Const):
         return repeat(value.value)
+    value = objects(value)
     return value.values if value.codes is None else [value.values[code] for code in value.codes.tolist()]
 
 
@@ -248,7 +288,7 @@ def _known_truth(array: pa.Array) -> pa.Array | None:
     if pa.types.is_large_string(kind):
         return pc.greater(pc.binary_length(array), 0)
     if pa.types.is_integer(kind):
-        return pc.not_equal(array, 0)
+        return pc.not_equal(array, pa.scalar(0, kind))
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return pc.greater(pc.list_value_length(array), 0)
     return None

@@ -371,3 +371,59 @@ def test_check_tells_problems_of_every_kind_in_one_run(work: Path, flanmix: Flan
         "more/uses.yaml:4: templates.use[1]: no family is called 'nlii'",
         "more/template.yaml:5: templates[0].input: 'b' is no field of the task more/template",
     ]
+
+
+# ---- check --explain
+
+ODD = """\
+family: odd
+fields: [question, answer]
+templates:
+  - name: remembers
+    input: |-
+      {{ question }}
+      {% set seen = [] %}{{ seen.append(answer) or '' }}{{ seen }}
+    target: "{{ answer }}"
+  - {name: plain, input: "{{ question | title }}", target: "{% if answer %}{{ answer }}{% endif %}"}
+"""
+
+
+def test_check_explains_what_makes_a_template_go_by_rows(work: Path, good: Flanmix) -> None:
+    (work / "odd.yaml").write_text(ODD)
+    shown = good("check -r . --explain --format json")
+    records = {record["template"]: record for record in json.loads(shown.out)}
+    assert records["riddles/choose"]["engine"] == records["odd/plain"]["engine"] == "columns"
+    assert records["odd/remembers"] == {
+        "template": "odd/remembers",
+        "engine": "rows",
+        "construct": "a call of 'append', which may change what it is given or remember",
+        "place": "odd.yaml:7: templates[0].input",
+    }
+    assert shown.err.endswith("with 383 templates, 1 family that no task uses: no problems\n")
+
+
+def test_check_explains_each_template_once(work: Path, good: Flanmix) -> None:
+    shown = good("check mix.yaml --explain")
+    assert [line.split()[1] for line in shown.out.splitlines() if "columns" in line] == [
+        "plain",
+        "polite",
+        "riddles/choose",
+    ]
+    assert shown.err.splitlines() == ["3 of 3 templates go by columns", "2 tasks with 3 templates: no problems"]
+
+
+def test_check_finds_problems_of_families_that_no_task_uses(work: Path, flanmix: Flanmix) -> None:
+    (work / "odd.yaml").write_text(ODD.replace("{{ question | title }}", "{{ qestion | titel }}"))
+    result = flanmix("check -r .")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == "odd.yaml:9: templates[1].input: No filter named 'titel'. - did you mean 'title'?\n"
+    (work / "odd.yaml").write_text(ODD.replace("{{ question | title }}", "{{ qestion | title }}"))
+    assert flanmix("check -r .").err == (
+        "odd.yaml:9: templates[1].input: 'qestion' is no field of the family odd - did you mean 'question'?\n"
+    )
+
+
+def test_every_bundled_template_goes_by_columns(good: Flanmix) -> None:
+    records = json.loads(good("check --explain --format json").out)
+    assert len(records) > 200
+    assert {record["engine"] for record in records} == {"columns"}

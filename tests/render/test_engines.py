@@ -1,6 +1,7 @@
 """Two engines, one text: columns give byte for byte what rows give, or say why they cannot."""
 
 import pickle
+import re
 from typing import Any
 
 import pyarrow as pa
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flanmix.render import Engine, NotColumnar, RowError, render, render_text
+from flanmix.render import Engine, NotColumnar, RowError, explain, render, render_text
 from flanmix.render.columns import reason_for_rows
 from flanmix.render.environment import compile_template
 from flanmix.render.limits import MAX_OUTPUT
@@ -80,11 +81,18 @@ LOGIC = [
     "{% for x in [a, b] %}{{ x }},{% endfor %}",
     "{{ '%s' | format(a) }}\n{{ a }}",
 ]
+BY_ROWS = ["{% macro m(x) %}<{{ x }}>{% endmacro %}{{ m(a) }}", "{% set ns = namespace(x=b) %}{{ ns.x }}"]
 
 
 @given(st.lists(st.sampled_from(LOGIC), min_size=1), tables())
-def test_the_engine_is_chosen_without_a_change_of_text(texts: list[str], table: pa.Table) -> None:
+def test_logic_is_rendered_by_columns_too(texts: list[str], table: pa.Table) -> None:
     text = "".join(texts)
+    assert render_text(text, table, engine="columns").equals(render_text(text, table, engine="rows"))
+
+
+@given(st.lists(st.sampled_from(LOGIC)), st.sampled_from(BY_ROWS), tables())
+def test_the_engine_is_chosen_without_a_change_of_text(texts: list[str], by_rows: str, table: pa.Table) -> None:
+    text = "".join([*texts, by_rows])
     assert render_text(text, table).equals(render_text(text, table, engine="rows"))
     with pytest.raises(NotColumnar):
         render_text(text, table, engine="columns")
@@ -109,27 +117,47 @@ TABLE = pa.table(
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("{{ t | upper }}", "it holds more than text and plain {{ names }}"),
-        ("{{ t.x }}", "it holds more than text and plain {{ names }}"),
-        ("{% set x = 1 %}", "it holds more than text and plain {{ names }}"),
-        ("{{ 'x' }}", "it holds more than text and plain {{ names }}"),
-        ("{{ zz }}", "'zz' is no column"),
-        ("{{ f }}", "'f' is double, which prints otherwise in Python than in Arrow"),
-        ("{{ b }}", "'b' is bool, which prints otherwise in Python than in Arrow"),
-        ("{{ u }}", "'u' is uint8, which prints otherwise in Python than in Arrow"),
-        ("{{ l }}", "'l' is list<item: string>, which prints otherwise in Python than in Arrow"),
-        ("{{ d }}", "'d' is date32[day], which prints otherwise in Python than in Arrow"),
-        ("{{ null }}", "a column holds nulls, which print as None in Python"),
+        ("{% macro m() %}{% endmacro %}", "line 1: 'macro'"),
+        ("{{ t }}\n{% set ns = namespace() %}", "line 2: a call of 'namespace'"),
+        ("{% set ns.x = t %}", "line 1: a namespace, which remembers"),
+        ("{% set x | upper %}{{ t }}{% endset %}", "line 1: 'set' with a filter around a block"),
+        ("{{ l.append(t) }}", "line 1: a call of 'append', which may change what it is given"),
+        ("{% for x in l %}{{ loop.previtem }}{% endfor %}", "line 1: 'loop.previtem'"),
+        ("{% for x in l %}{{ loop }}{% endfor %}", "line 1: the 'loop' object as a value"),
+        ("{% for x in l recursive %}{% endfor %}", "line 1: a recursive loop"),
+        ("{{ t is sameas b }}", "line 1: 'sameas', which asks whether two values are one object"),
+        ("{% for x in l %}\n{{ t }}{% endfor %}{% set t = 1 %}", "line 2: 't' is used before it is set"),
     ],
 )
 def test_a_template_that_needs_rows_says_why(text: str, reason: str) -> None:
+    found = reason_for_rows(compile_template(text))
+    assert str(found).startswith(reason)
+    assert str(explain(Template("t", input="{{ t }}", target=text))) == f"target: {found}"
     with pytest.raises(NotColumnar) as caught:
         render_text(text, TABLE, engine="columns")
-    assert str(caught.value) == reason
+    assert str(caught.value) == str(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{{ zz }}", "a row raises UndefinedError: 'zz' is undefined"),
+        ("{{ 1 // (u - 1) }}", "a row raises ZeroDivisionError"),
+        ("{{ [null ~ 'x', t][1] }}", "a value that has no text is used"),
+        ("{% set g = l | map('upper') %}{{ g | join }}", "a value that can be read only once is kept"),
+    ],
+)
+def test_rows_that_need_rows_say_why(text: str, reason: str) -> None:
+    assert explain(Template("t", input=text, target="x")) is None
+    with pytest.raises(NotColumnar, match=re.escape(reason)):
+        render_text(text, TABLE, engine="columns")
 
 
 def test_a_template_that_needs_none_gives_no_reason() -> None:
-    assert reason_for_rows(compile_template("x {{ t }}"), TABLE.schema) is None
+    assert reason_for_rows(compile_template("x {{ t }}{% for x in l %}{{ x | upper }}{% endfor %}")) is None
+    assert explain(Template("t", dialect="promptsource", jinja="{{ t }}", answer_choices="a ||| b")) is None
+    choices = Template("t", dialect="promptsource", jinja="{{ t }}", answer_choices="{% macro m() %}{% endmacro %}")
+    assert str(explain(choices)) == "answer_choices: line 1: 'macro'"
 
 
 @pytest.mark.parametrize(
@@ -144,10 +172,11 @@ def test_a_template_that_needs_none_gives_no_reason() -> None:
         ("", ["", ""]),
     ],
 )
-def test_rows_print_what_python_prints_and_null_where_a_null_would_be_printed(
-    text: str, printed: list[str | None]
+@pytest.mark.parametrize("engine", ["columns", "rows"])
+def test_both_print_what_python_prints_and_null_where_a_null_would_be_printed(
+    text: str, printed: list[str | None], engine: Engine
 ) -> None:
-    assert render_text(text, TABLE).to_pylist() == printed
+    assert render_text(text, TABLE, engine=engine).to_pylist() == printed
 
 
 ENGINES: list[Engine] = ["auto", "columns", "rows"]

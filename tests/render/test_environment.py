@@ -12,19 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flanmix.render import environment
+from flanmix.render import environment, tracing
 from flanmix.render.environment import (
     BadTemplate,
     NullPrinted,
     OutsideList,
-    Run,
     compile_expression,
     compile_template,
     is_expression,
     line_of_name,
-    trace,
 )
 from flanmix.render.limits import MAX_OUTPUT
+from flanmix.render.tracing import Run, trace
 
 ROW: dict[str, Any] = {
     "s": "abc",
@@ -204,21 +203,6 @@ def test_the_names_that_a_text_reads_are_known_before_it_runs() -> None:
 
 def test_the_line_where_a_name_is_first_used_is_known() -> None:
     assert line_of_name("a word\n{# a #}\n{{ b }}\n{{ b or a }}\n{{ a }}", "a") == 4
-
-
-@pytest.mark.parametrize(
-    ("text", "parts"),
-    [
-        ("", ()),
-        ("x", ((False, "x"),)),
-        ("x{{ a }}{{ b }}", ((False, "x"), (True, "a"), (True, "b"))),
-        ("{{ a.b }}", None),
-        ("{{ a | upper }}", None),
-        ("{% if a %}{{ a }}{% endif %}", None),
-    ],
-)
-def test_plain_texts_are_known_by_their_parts(text: str, parts: tuple[tuple[bool, str], ...] | None) -> None:
-    assert compile_template(text).parts == parts
 
 
 # ---- expressions
@@ -428,7 +412,7 @@ def test_a_trace_says_which_fields_each_stretch_came_from(text: str, runs: list[
     assert trace(text, TRACE_ROW) == tuple(Run(*run) for run in runs)
 
 
-MARK = st.sampled_from([environment._MARK, "\x1a", "+q", "-", "x", "\n"])
+MARK = st.sampled_from([tracing._MARK, "\x1a", "+q", "-", "x", "\n"])
 
 
 @given(st.lists(st.sampled_from([text for text, _ in TRACED])), st.lists(MARK).map("".join), st.text())
