@@ -19,6 +19,7 @@ from flanmix.errors import BuildError, FlanmixError, Problem, UsageError
 from flanmix.executors.local import build_shards
 from flanmix.folder import CARD, claim, finished, sweep, take_back
 from flanmix.layouts import LAYOUTS
+from flanmix.mapped import RowFile
 from flanmix.plan import Plan
 from flanmix.shards import STATE, Format, Job, read_receipt
 from flanmix.sizing import measure
@@ -54,7 +55,7 @@ def parse_size(size: int | str) -> int:
     return int(float(match[1]) * _UNITS[match[2]])
 
 
-def make_job(plan: Plan, files: tuple[Path, ...], options: Options) -> Job:
+def make_job(plan: Plan, files: tuple[RowFile, ...], options: Options) -> Job:
     """Settle how a plan is cut into shards and row groups: a pure function of the plan and the options.
 
     Raises `FlanmixError`.

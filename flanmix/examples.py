@@ -1,7 +1,7 @@
 """From positions of a plan to rendered examples, any slice of them alone."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,15 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flanmix.errors import Problem, TemplateError
-from flanmix.fields import GUARD, ROW
 from flanmix.layouts import METADATA
-from flanmix.mapped import Mapped
+from flanmix.mapped import GUARD, ROW, Mapped, RowFile
 from flanmix.order import Ints
-from flanmix.plan import NO_TEMPLATE, Plan
+from flanmix.plan import NO_TEMPLATE, Plan, PlannedTemplate
 from flanmix.render import RowError, render_pair
 
-_HELD_BYTES = 64 << 20
-"""Bytes of prepared files whose pages may be held at a time while a slice is rendered."""
+_HELD_BYTES = 32 << 20
+"""Bytes of all files whose pages may be held at a time."""
 
 
 @dataclass(frozen=True)
@@ -54,99 +53,115 @@ class Slice:
 
 
 class Examples:
-    """Renders slices of a plan from the prepared files of its tasks (in the plan's order)."""
+    """Renders slices of a plan from the files with its tasks' usable rows (in the plan's order).
 
-    def __init__(self, plan: Plan, files: tuple[Path, ...]) -> None:
-        self.plan, self._files = plan, files
+    Positions are drawn and rendered up to `ahead` at a time where they are asked for one after the other: every file is
+    read in order once for all of them.
+    """
+
+    def __init__(self, plan: Plan, files: tuple[RowFile, ...], ahead: int = 1) -> None:
+        self.plan, self._files, self._ahead = plan, files, ahead
         self._mapped: dict[int, Mapped] = {}
+        self._stretch: _Stretch | None = None
         self.names = tuple(task.name for task in plan.tasks)
         self.types = tuple(sorted({task.type for task in plan.tasks}))
         self.templates = tuple(sorted({template.id for task in plan.tasks for template in task.templates}))
 
-    def _rows(self, task: int, indices: Ints, columns: list[str] | None = None) -> pa.Table:
-        if task not in self._mapped:
-            self._mapped[task] = Mapped(self._files[task])
-        return self._mapped[task].take(indices, columns)
-
     def release(self) -> None:
-        """Give the pages of the prepared files back to the system."""
+        """Give the pages of the files back to the system."""
         for mapped in self._mapped.values():
             mapped.release()
 
-    def slice(self, start: int, stop: int) -> Slice:
-        """Render positions `start` … `stop` - 1; raises `TemplateError` with the template's place and the row."""
-        return self._assemble(*self._draw(start, stop), start)
+    def check(self) -> None:
+        """Raises `SourceError` where a file that was read is no longer what was planned with."""
+        for mapped in self._mapped.values():
+            mapped.check()
+
+    @cached_property
+    def _reach(self) -> int:
+        """How many positions to draw at a time: more than are asked for only where files are too large to be held."""
+        return self._ahead if sum(Path(str(file)).stat().st_size for file in self._files) > _HELD_BYTES else 1
+
+    def slice(self, start: int, stop: int, until: int = 0) -> Slice:
+        """Render positions `start` … `stop` - 1; raises `TemplateError` with the template's place and the row.
+
+        `until` says that those up to there will be asked for next.
+        """
+        stretch = self._stretch
+        if stretch is None or not stretch.start <= start <= stop <= stretch.stop:
+            stretch = self._stretch = None  # the next one takes as much memory
+            stretch = self._draw(start, max(stop, min(until, start + self._reach)))
+        self._stretch = stretch if stretch.stop > stop else None
+        return self._assemble(stretch.between(start, stop))
 
     def example(self, position: int) -> Example:
         """Render one position."""
-        (task,), drawn, texts = self._draw(position, position + 1)
-        found = self._assemble(np.array([task]), drawn, texts, position)
-        planned, template = self.plan.tasks[task], int(drawn.templates[0])
+        stretch = self._draw(position, position + 1)
+        found = self._assemble(stretch)
+        planned, template = self.plan.tasks[int(stretch.tasks[0])], int(stretch.templates[0])
         name = "" if template == NO_TEMPLATE else planned.templates[template].id
-        row, epoch = int(drawn.rows[0]), int(drawn.epochs[0])
+        row, epoch = int(stretch.rows[0]), int(stretch.epochs[0])
         (kept,) = found.table.select(["input", "target"]).to_pylist() or [{"input": "", "target": ""}]
         reason = next((reason for _, reason in found.dropped), None)
         return Example(position, planned.name, planned.type, name, row, epoch, **kept, dropped=reason)
 
-    def _draw(self, start: int, stop: int) -> tuple[Ints, "_Drawn", list[tuple[Ints, pa.Array, pa.Array]]]:
-        """The tasks at some positions, what was drawn there, and the rendered texts with their places in the slice."""
+    def _draw(self, start: int, stop: int) -> "_Stretch":
         tasks, draws = self.plan.order.slice(start, stop)
-        drawn = _Drawn.empty(len(tasks))
-        texts: list[tuple[Ints, pa.Array, pa.Array]] = []
-        held = 0
-        for task in np.unique(tasks):
-            places = np.flatnonzero(tasks == task)
-            texts += self._of_task(int(task), draws[places], places, drawn)
-            held += self._mapped[int(task)].size
-            if held > _HELD_BYTES:
+        stretch = _Stretch.empty(start, tasks)
+        for task, places in _places_of_each(tasks):
+            self._draw_of_task(task, draws[places], places, stretch)
+            if sum(mapped.held for mapped in self._mapped.values()) > _HELD_BYTES:
                 self.release()
-                held = 0
-        return tasks, drawn, texts
+        return stretch
 
-    def _of_task(self, task: int, draws: Ints, places: Ints, drawn: "_Drawn") -> list[tuple[Ints, pa.Array, pa.Array]]:
-        """Render the draws of one task that stand at `places` of the slice; notes in `drawn` what was drawn."""
+    def _draw_of_task(self, task: int, draws: Ints, places: Ints, stretch: "_Stretch") -> None:
+        """Render the draws of one task that stand at `places` of a stretch."""
+        if task not in self._mapped:
+            self._mapped[task] = Mapped(self._files[task])
         epochs, indices = self.plan.indices(task, draws)
-        origin = self._rows(task, indices, [ROW, GUARD])
-        numbers = origin.column(ROW).to_numpy()
-        chosen = self.plan.templates(task, draws, epochs, numbers, origin.column(GUARD).to_numpy())
-        drawn.rows[places], drawn.epochs[places], drawn.templates[places] = numbers, epochs, chosen
-        by_template = np.argsort(chosen, kind="stable")
-        names, starts = np.unique(chosen[by_template], return_index=True)
-        rows = self._rows(task, indices[by_template])
-        texts = []
-        for template, begin, end in zip(names, starts, [*starts[1:], len(chosen)], strict=True):
-            if template != NO_TEMPLATE:
-                rendered = self._render(task, int(template), rows.slice(begin, end - begin))
-                texts.append((places[by_template[begin:end]], *rendered))
-        return texts
+        by_row = np.argsort(indices)  # a file's pages are read in order
+        rows = self._mapped[task].take(indices[by_row])
+        at = np.empty_like(by_row)
+        at[by_row] = np.arange(len(by_row))
+        numbers, guards = (np.asarray(rows.column(name))[at] for name in (ROW, GUARD))
+        chosen = self.plan.templates(task, draws, epochs, numbers, guards)
+        stretch.rows[places], stretch.epochs[places], stretch.templates[places] = numbers, epochs, chosen
+        groups = [group for group in _places_of_each(chosen) if group[0] != NO_TEMPLATE]
+        rows = rows.take(pa.array(np.concatenate([at[:0], *(at[members] for _, members in groups)])))
+        for template, members in groups:
+            rendered = self._render(task, template, rows.slice(0, len(members)))
+            stretch.texts.append(_Texts(places[members], *rendered))
+            rows = rows.slice(len(members))
 
-    def _assemble(
-        self, tasks: Ints, drawn: "_Drawn", texts: list[tuple[Ints, pa.Array, pa.Array]], start: int
-    ) -> Slice:
-        """The kept examples of a slice in their order, and why the others are dropped."""
-        places = np.concatenate([piece[0] for piece in texts]) if texts else np.zeros(0, np.int64)
-        back = pa.array(np.argsort(places))
+    def _assemble(self, stretch: "_Stretch") -> Slice:
+        """The kept examples of a stretch in their order, and why the others are dropped."""
+        order = np.full(len(stretch.tasks), -1)
+        found = np.concatenate([order[:0], *(piece.places for piece in stretch.texts)])
+        order[found] = np.arange(len(found))
+        places = np.flatnonzero(order >= 0)
+        back = pa.array(order[places])
+        none = pa.array([], pa.large_string())
         columns = {
-            name: pa.chunked_array([piece[side] for piece in texts], pa.large_string()).take(back).combine_chunks()
-            for side, name in ((1, "input"), (2, "target"))
+            "input": pa.concat_arrays([none, *(piece.inputs for piece in stretch.texts)]).take(back),
+            "target": pa.concat_arrays([none, *(piece.targets for piece in stretch.texts)]).take(back),
         }
-        places = np.sort(places)
-        reasons: dict[str, npt.NDArray[np.bool_]] = {}
+        tasks = stretch.tasks
+        in_dialect = self._in_dialect[tasks[places], stretch.templates[places]]
+        reasons = {"does not have two parts": in_dialect & np.asarray(columns["input"].is_null())}
         for name, array in columns.items():
-            reasons[f"{name} holds a null"] = np.asarray(array.is_null())
-            reasons[f"{name} is blank"] = np.asarray(pc.fill_null(pc.equal(pc.utf8_trim_whitespace(array), ""), False))
+            reasons[f"{name} needs a value that is missing"] = np.asarray(array.is_null())
+            reasons[f"{name} is blank"] = np.asarray(pc.fill_null(_is_blank(array), False))
         dropped: Counter[tuple[str, str]] = Counter()
-        unserved = np.flatnonzero(drawn.templates == NO_TEMPLATE)
+        unserved = np.flatnonzero(stretch.templates == NO_TEMPLATE)
         _tally(dropped, self._names_of(tasks[unserved]), "no template of a wanted style applies")
         keep = np.ones(len(places), bool)
         for reason, lost in reasons.items():
             _tally(dropped, self._names_of(tasks[places[keep & lost]]), reason)
             keep &= ~lost
         places = places[keep]
-        metadata = self._metadata(tasks[places], drawn, places)
-        kept = [column.filter(pa.array(keep)) for column in columns.values()]
-        table = pa.table([*kept, *metadata, pa.array(places + start)], schema=self._schema)
-        return Slice(table, dropped)
+        kept = list(columns.values()) if keep.all() else [array.filter(pa.array(keep)) for array in columns.values()]
+        metadata = self._metadata(stretch, places)
+        return Slice(pa.table([*kept, *metadata, pa.array(places + stretch.start)], schema=self._schema), dropped)
 
     def _names_of(self, tasks: Ints) -> list[str]:
         return [self.names[task] for task in tasks]
@@ -160,13 +175,14 @@ class Examples:
             what = f"row {number} of the task {self.names[task]}: {error}"
             raise TemplateError(Problem(what, file=planned.where, hint="guard the template with 'when'")) from error
 
-    def _metadata(self, tasks: Ints, drawn: "_Drawn", places: Ints) -> list[pa.Array]:
-        codes = (tasks, self._type_codes[tasks], self._template_codes[tasks, drawn.templates[places]])
+    def _metadata(self, stretch: "_Stretch", places: Ints) -> list[pa.Array]:
+        tasks = stretch.tasks[places]
+        codes = (tasks, self._type_codes[tasks], self._template_codes[tasks, stretch.templates[places]])
         named = [
             pa.DictionaryArray.from_arrays(pa.array(code.astype(np.int32)), pa.array(words, pa.string()))
             for code, words in zip(codes, (self.names, self.types, self.templates), strict=True)
         ]
-        return [*named, pa.array(drawn.rows[places]), pa.array(drawn.epochs[places].astype(np.int32))]
+        return [*named, pa.array(stretch.rows[places]), pa.array(stretch.epochs[places].astype(np.int32))]
 
     @cached_property
     def _type_codes(self) -> Ints:
@@ -176,11 +192,19 @@ class Examples:
     def _template_codes(self) -> Ints:
         """For each task and template, the template's place in `templates`."""
         place = {name: index for index, name in enumerate(self.templates)}
+        return self._of_templates(lambda template: place[template.id])
+
+    @cached_property
+    def _in_dialect(self) -> npt.NDArray[np.bool_]:
+        """For each task and template, whether its texts come as parts of one."""
+        return self._of_templates(lambda template: template.template.dialect == "promptsource") > 0
+
+    def _of_templates(self, number_of: Callable[[PlannedTemplate], int]) -> Ints:
         most = max((len(task.templates) for task in self.plan.tasks), default=0)
-        codes = np.zeros((len(self.plan.tasks), most), np.int64)
+        numbers = np.zeros((len(self.plan.tasks), most), np.int64)
         for number, task in enumerate(self.plan.tasks):
-            codes[number, : len(task.templates)] = [place[template.id] for template in task.templates]
-        return codes
+            numbers[number, : len(task.templates)] = [number_of(template) for template in task.templates]
+        return numbers
 
     @cached_property
     def _schema(self) -> pa.Schema:
@@ -189,16 +213,56 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class _Drawn:
-    """What was drawn at each place of a slice."""
+class _Texts:
+    """The texts of one template, with their places in a stretch, which ascend."""
 
+    places: Ints
+    inputs: pa.Array
+    targets: pa.Array
+
+    def between(self, start: int, stop: int) -> "_Texts":
+        """Those at places `start` … `stop` - 1, counted from `start`."""
+        first, last = np.searchsorted(self.places, [start, stop]).tolist()
+        return _Texts(self.places[first:last] - start, *(text[first:last] for text in (self.inputs, self.targets)))
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """What was drawn at positions from `start`, and the rendered texts."""
+
+    start: int
+    texts: list[_Texts]
+    tasks: Ints
     rows: Ints
     epochs: Ints
     templates: Ints
 
     @classmethod
-    def empty(cls, length: int) -> "_Drawn":
-        return cls(*(np.full(length, NO_TEMPLATE, np.int64) for _ in range(3)))
+    def empty(cls, start: int, tasks: Ints) -> "_Stretch":
+        return cls(start, [], tasks, *(np.full(len(tasks), NO_TEMPLATE, np.int64) for _ in range(3)))
+
+    @property
+    def stop(self) -> int:
+        return self.start + len(self.tasks)
+
+    def between(self, start: int, stop: int) -> "_Stretch":
+        """The part at positions `start` … `stop` - 1."""
+        first, last = start - self.start, stop - self.start
+        drawn = (array[first:last] for array in (self.tasks, self.rows, self.epochs, self.templates))
+        return _Stretch(start, [text.between(first, last) for text in self.texts], *drawn)
+
+
+def _places_of_each(codes: Ints) -> Iterator[tuple[int, Ints]]:
+    """Each code that there is, and the places where it stands."""
+    small = codes.max(initial=0) < 1 << 15
+    by_code = np.argsort(codes.astype(np.int16) if small else codes, kind="stable")  # 16 bits are sorted in linear time
+    cuts = np.flatnonzero(np.diff(codes[by_code])) + 1
+    for places in np.split(by_code, cuts) if len(codes) else []:
+        yield int(codes[places[0]]), places
+
+
+def _is_blank(texts: pa.Array) -> pa.Array:
+    return pc.or_(pc.utf8_is_space(texts), pc.equal(pc.binary_length(texts), 0))
 
 
 def _tally(dropped: Counter[tuple[str, str]], names: list[str], reason: str) -> None:

@@ -31,11 +31,12 @@ def key64(*parts: str | int) -> int:
 
 def mix64(words: Words) -> Words:
     """The finaliser of SplitMix64 (Steele, Lea and Flood 2014), a bijection of 64-bit words."""
-    words = words ^ (words >> np.uint64(30))
-    words = words * np.uint64(0xBF58476D1CE4E5B9)
-    words = words ^ (words >> np.uint64(27))
-    words = words * np.uint64(0x94D049BB133111EB)
-    return words ^ (words >> np.uint64(31))
+    words = words ^ (words >> np.uint64(30))  # an array of its own from here on
+    words *= np.uint64(0xBF58476D1CE4E5B9)
+    words ^= words >> np.uint64(27)
+    words *= np.uint64(0x94D049BB133111EB)
+    words ^= words >> np.uint64(31)
+    return words
 
 
 def keyed_words(keys: Words | int, counters: npt.ArrayLike) -> Words:
@@ -158,6 +159,6 @@ class Order:
         tasks = np.repeat(np.arange(len(self.counts), dtype=np.int64), lengths)
         offsets = np.repeat(np.cumsum(lengths) - lengths, lengths)
         draws = np.arange(len(tasks), dtype=np.int64) - offsets + first[tasks]
-        ranked = np.lexsort((draws, tasks, self._times(tasks, draws)))
+        ranked = np.argsort(self._times(tasks, draws), kind="stable")  # those at one time stand by (task, draw) already
         chosen = ranked[start - int(first.sum()) : stop - int(first.sum())]
         return tasks[chosen], draws[chosen]

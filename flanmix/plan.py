@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flanmix.canonical import canonical_json
-from flanmix.order import Ints, Order, key64, keyed_words, mix64, permute
+from flanmix.order import Ints, Order, Words, key64, keyed_words, mix64, permute
 from flanmix.rates import exact
 from flanmix.spec import Template
 
@@ -18,6 +18,7 @@ FORMAT = 1
 """Goes into every plan's digest: raised whenever an equal plan would give other rows."""
 
 NO_TEMPLATE = -1
+_CHUNK = 1 << 13  # keeps the intermediate arrays in the cache
 OTHER = "any other"
 
 
@@ -78,6 +79,19 @@ class _Style:
     def before(self, draws: Ints) -> Ints:
         """How many of the first `draws` draws are its own; within one of their share, for any number of them."""
         return (draws * self.share.numerator + self.offset) // self.share.denominator
+
+
+class _Best:
+    """The template with the highest score at each place, the first of equals; none where no score is above 0."""
+
+    def __init__(self, length: int) -> None:
+        self.scores = np.zeros(length, np.uint64)
+        self.found = np.full(length, NO_TEMPLATE, np.int64)
+
+    def meet(self, template: int, scores: Words) -> None:
+        """Let a template have its place wherever it is the best so far."""
+        np.putmask(self.found, scores > self.scores, template)
+        np.maximum(self.scores, scores, out=self.scores)
 
 
 @dataclass(frozen=True)
@@ -172,24 +186,36 @@ class Plan:
         highest hash of (seed, task, template, row, epoch) is taken (rendezvous hashing), so that a new wording takes
         rows from the others and moves none between them. Where none of the style serves the row, any other may.
         """
-        planned, groups = self.tasks[task], self.style_groups(task)
-        scores = np.zeros((len(planned.templates), len(draws)), np.uint64)
+        groups, chosen = self.style_groups(task), np.empty(len(draws), np.int64)
+        for start in range(0, len(draws), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            chosen[part] = self._choose(task, groups, draws[part], epochs[part], rows[part], guards[part])
+        return chosen
+
+    def _choose(
+        self,
+        task: int,
+        groups: Sequence[_Style],
+        draws: Ints,
+        epochs: Ints,
+        rows: Ints,
+        guards: npt.NDArray[np.int32],
+    ) -> Ints:
+        planned = self.tasks[task]
         counters = mix64(rows.astype(np.uint64) ^ mix64(epochs.astype(np.uint64)))
+        styles = self._style_of(groups, draws)
+        own, other = _Best(len(draws)), _Best(len(draws))
         for index, template in enumerate(planned.templates):
-            key = key64(self.seed, planned.name, "template", template.id)
-            scores[index] = keyed_words(key, counters) | np.uint64(1)
-        serves = np.zeros((len(planned.guards), len(planned.templates)), bool)
-        for guard, templates in enumerate(planned.guards):
-            serves[guard, list(templates)] = True
-        wanted = np.zeros((len(groups), len(planned.templates)), bool)
-        for number, group in enumerate(groups):
-            wanted[number, list(group.templates)] = True
-        scores *= serves[guards].T  # no score where a template does not serve the row
-        own = scores * wanted[self._style_of(groups, draws)].T
-        allowed = np.array([group.share > 0 for group in groups]) @ wanted
-        any_other = scores * allowed[:, None]
-        best = np.where(own.any(axis=0), own.argmax(axis=0), any_other.argmax(axis=0))
-        return np.where(any_other.any(axis=0), best, NO_TEMPLATE).astype(np.int64)
+            group = next(number for number, found in enumerate(groups) if index in found.templates)
+            scores = keyed_words(key64(self.seed, planned.name, "template", template.id), counters) | np.uint64(1)
+            serving = [guard for guard, templates in enumerate(planned.guards) if index in templates]
+            if len(serving) < len(planned.guards):
+                scores[~np.isin(guards, serving)] = 0
+            if groups[group].share > 0:
+                other.meet(index, scores)
+            if len(groups) > 1:
+                own.meet(index, np.where(styles == group, scores, np.uint64(0)))
+        return np.where(own.scores > 0, own.found, other.found)
 
     def _style_of(self, groups: Sequence[_Style], draws: Ints) -> Ints:
         chosen = np.full(len(draws), len(groups) - 1, np.int64)

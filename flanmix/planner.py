@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from flanmix.bound import BoundTask
 from flanmix.check import refuse_problems
 from flanmix.errors import FlanmixError, Problem, SourceError
+from flanmix.mapped import RowFile
 from flanmix.origin import Where
 from flanmix.plan import Plan, PlannedTask, PlannedTemplate
 from flanmix.prepare import Prepared, prepare
@@ -18,12 +18,12 @@ from flanmix.undo import takes_back
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan with what is needed to build it: its tasks and their prepared files, in the plan's order."""
+    """A plan with what is needed to build it: its tasks and where their usable rows lie, in the plan's order."""
 
     plan: Plan
     mixture: Mixture
     tasks: tuple[BoundTask, ...]
-    files: tuple[Path, ...]
+    files: tuple[RowFile, ...]
 
 
 def resolved(mixture: Mixture, registry: Registry) -> Recipe:
@@ -58,13 +58,12 @@ def plan_mixture(mixture: Mixture, registry: Registry, progress: Callable[[str],
     allotments = allot(recipe, {name: found.usable for name, found in prepared.items()})
     planned = tuple(_planned(bound, prepared[bound.task.name], a) for bound, a in zip(tasks, allotments, strict=True))
     plan = Plan(mixture.name, mixture.seed, mixture.split, planned, {k: float(v) for k, v in mixture.styles.items()})
-    return Planned(plan, mixture, tuple(tasks), tuple(prepared[task.name].file for task in planned))
+    return Planned(plan, mixture, tuple(tasks), tuple(prepared[task.name].rows for task in planned))
 
 
 def _planned(bound: BoundTask, found: Prepared, allotment: Allotment) -> PlannedTask:
     templates = tuple(
-        PlannedTemplate(item.id, item.template, item.style, _place(item.where))
-        for item in bound.templates
+        PlannedTemplate(item.id, item.template, item.style, _place(item.where)) for item in bound.templates
     )
     return PlannedTask(
         name=bound.task.name,

@@ -1,14 +1,15 @@
 """From a task's source to its usable rows: canonical fields, drop rules and guards, kept as a memory-mapped file.
 
 Each prepared file is a pure function of the source's content and of what the task says about it, and is named by a
-digest of both; nothing in the cache ever needs to be invalidated, and any of it may be deleted.
+digest of both; nothing in the cache ever needs to be invalidated, and any of it may be deleted. An Arrow file all of
+whose rows are usable as they are is not copied: the cache only holds what was found out about it.
 """
 
 import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,21 +21,26 @@ from flanmix.canonical import canonical_json
 from flanmix.check import refuse_problems, variables_of
 from flanmix.durable import written_whole
 from flanmix.errors import BuildError, FlanmixError, Problem, SourceError
-from flanmix.fields import FieldMaker
+from flanmix.fields import FieldMaker, nullable_of
+from flanmix.mapped import Mapped, Original, RowFile
 from flanmix.sources import Rows, open_source
-from flanmix.sources.rows import merge_types
+from flanmix.sources.rows import merge_types, normal_type
 from flanmix.undo import added, make_folder, takes_back, used
 
 FORMAT = 2
 """Goes into every digest: raised whenever prepared bytes would change."""
+
+_MOST_BATCHES, _LEAST_BYTES = 64, 1 << 20
+"""A file of more batches than these is read where it lies only if they have so many bytes each."""
 
 
 @dataclass(frozen=True)
 class Prepared:
     """A task's usable rows: columns are its fields, `fm_row` (its row in the source, from 0) and `fm_guard`.
 
-    `guards[g]` are the indices of the templates that serve the rows with `fm_guard` g. `dropped` counts the other
-    rows of the source by reason.
+    They are read from `rows`: from `file`, in the cache, or where the source is an `original` with just these rows,
+    from there. `guards[g]` are the indices of the templates that serve the rows with `fm_guard` g. `dropped` counts the
+    other rows of the source by reason.
     """
 
     file: Path
@@ -43,6 +49,12 @@ class Prepared:
     usable: int
     dropped: Mapping[str, int]
     guards: tuple[tuple[int, ...], ...]
+    original: Original | None = None
+
+    @property
+    def rows(self) -> RowFile:
+        """Where the rows are read from."""
+        return self.original or self.file
 
 
 def cache_folder() -> Path:
@@ -84,49 +96,94 @@ def _prepare(bound: BoundTask, rows: Rows) -> Prepared:
     recipe = _recipe(bound)
     if rows.identity is not None:
         digest = _digest(rows.identity, recipe)
-        found = _load(folder, digest)
+        found = _load(folder, digest, rows)
         if found is not None:
             return found
+        as_it_is = _as_it_is(bound, rows)
+        if as_it_is is not None:
+            make_folder(folder)
+            return _keep(folder, digest, as_it_is, rows)
     make_folder(folder)
     written = folder / f".{uuid4().hex}.arrow"
     try:
         made = _write(written, bound, rows)
+        rows.check()
         if rows.identity is None:
             with written.open("rb") as stream:
                 digest = _digest(hashlib.file_digest(stream, "sha256").hexdigest(), recipe)
-        prepared = Prepared(folder / f"{digest}.arrow", digest, **made)
-        with written_whole(prepared.file) as temporary:
+        with written_whole(folder / f"{digest}.arrow") as temporary:
             os.replace(written, temporary)
-        added(prepared.file)
-        with written_whole(folder / f"{digest}.json") as temporary:
-            facts = {key: value for key, value in asdict(prepared).items() if key not in ("file", "digest")}
-            size = {"bytes": prepared.file.stat().st_size}
-            temporary.write_text(canonical_json({**facts, **size}), encoding="utf-8")
-        added(prepared.file.with_suffix(".json"))
-        return prepared
+        added(folder / f"{digest}.arrow")
+        size = (folder / f"{digest}.arrow").stat().st_size
+        return _keep(folder, digest, {**made, "bytes": size}, rows)
     finally:
         written.unlink(missing_ok=True)
+
+
+def _keep(folder: Path, digest: str, facts: dict[str, Any], rows: Rows) -> Prepared:
+    """Write down what was found out about a task's rows."""
+    with written_whole(folder / f"{digest}.json") as temporary:
+        temporary.write_text(canonical_json(facts), encoding="utf-8")
+    added(folder / f"{digest}.json")
+    return _prepared(folder, digest, facts, rows)
+
+
+def _prepared(folder: Path, digest: str, facts: dict[str, Any], rows: Rows) -> Prepared:
+    counted = {name: facts[name] for name in ("source_rows", "usable", "dropped")}
+    counted["guards"] = tuple(tuple(guard) for guard in facts["guards"])
+    if "columns" in facts and rows.seal is not None:
+        return Prepared(rows.seal.path, digest, **counted, original=Original(rows.seal, facts["columns"]))
+    return Prepared(folder / f"{digest}.arrow", digest, **counted)
+
+
+def _as_it_is(bound: BoundTask, rows: Rows) -> dict[str, Any] | None:
+    """The facts about a source that is an Arrow file with usable rows and nothing else; None where it must be copied.
+
+    Every byte was hashed and every value is looked at; what is broken is told when it is copied.
+    """
+    maker = FieldMaker(bound, rows.schema, rows.shown)
+    if rows.seal is None or maker.plain is None:
+        return None
+    mapped = Mapped(rows.seal.path)
+    total = batches = 0
+    for batch in mapped.batches():
+        kinds = [batch.schema.field(name).type for name in maker.plain.values()]
+        if not (mapped.holds(batch) and all(pa.types.is_string(kind) or kind == normal_type(kind) for kind in kinds)):
+            return None
+        try:
+            batch.validate(full=True)
+        except pa.ArrowInvalid:
+            return None
+        if any(batch.column(column).null_count for name, column in maker.plain.items() if name not in maker.nullable):
+            return None
+        total, batches = total + len(batch), batches + 1
+    if not total or (batches > _MOST_BATCHES and mapped.size < batches * _LEAST_BYTES):
+        return None
+    rows.check()
+    guards = [list(range(len(bound.templates)))]
+    return {"source_rows": total, "usable": total, "dropped": {}, "guards": guards, "columns": dict(maker.plain)}
 
 
 def _recipe(bound: BoundTask) -> str:
     """All that a task says about how its source becomes fields and guards."""
     task = bound.task
     whens = [item.template.when for item in bound.templates]
-    return canonical_json([FORMAT, task.fields, task.drop, sorted(variables_of(bound)), whens])
+    names = [sorted(variables_of(bound)), sorted(nullable_of(bound))]
+    return canonical_json([FORMAT, task.fields, task.drop, *names, whens])
 
 
 def _digest(identity: str, recipe: str) -> str:
     return hashlib.sha256(f"{identity}\0{recipe}".encode()).hexdigest()
 
 
-def _load(folder: Path, digest: str) -> Prepared | None:
+def _load(folder: Path, digest: str, rows: Rows) -> Prepared | None:
     file, facts = folder / f"{digest}.arrow", folder / f"{digest}.json"
-    if not (file.is_file() and facts.is_file() and used(file) and used(facts)):
+    if not (facts.is_file() and used(facts)):
         return None
     try:
         found = json.loads(facts.read_text(encoding="utf-8"))
-        found["guards"] = tuple(tuple(guard) for guard in found["guards"])
-        return Prepared(file, digest, **found) if found.pop("bytes") == file.stat().st_size else None
+        whole = "columns" in found or (file.is_file() and used(file) and file.stat().st_size == found["bytes"])
+        return _prepared(folder, digest, found, rows) if whole else None
     except (ValueError, KeyError, TypeError):  # not as it was written: prepared anew
         return None
 

@@ -4,6 +4,8 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,16 +14,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from xxhash import xxh3_128
 
 from flanmix.canonical import canonical_json
 from flanmix.durable import write_text, written_whole
 from flanmix.examples import Examples, Slice
-from flanmix.layouts import LAYOUTS, METADATA, lay_out, schema_of
+from flanmix.layouts import LAYOUTS, METADATA, REPETITIVE, lay_out, schema_of
+from flanmix.mapped import RowFile
 from flanmix.plan import Plan
 
 Format = Literal["parquet", "arrow"]
 DATA, STATE = "data", ".flanmix"
 _MOST_BYTES = 1 << 30
+_AHEAD = 8
+"""How many row groups may be rendered at a time: more memory, and fewer passes over large sources."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class Job:
     """
 
     plan: Plan
-    files: tuple[Path, ...]
+    files: tuple[RowFile, ...]
     layout: str
     separator: str
     metadata: bool
@@ -45,6 +51,11 @@ class Job:
         """SHA-256 over the plan's digest and the options."""
         options = [self.layout, self.separator, self.metadata, self.format, self.shard_rows, self.group_rows]
         return hashlib.sha256(canonical_json([self.plan.digest, *options]).encode()).hexdigest()
+
+    @property
+    def ahead(self) -> int:
+        """How many positions may be rendered at a time, which decides no byte."""
+        return _AHEAD * self.group_rows
 
     @property
     def shards(self) -> int:
@@ -64,21 +75,49 @@ class Job:
         return f"{STATE}/{shard:05d}.json"
 
 
-def write_shard(job: Job, examples: Examples, shard: int, folder: Path, progress: Callable[[int], None]) -> None:
-    """Build one shard, then its receipt; `progress` is told of positions done. Raises `TemplateError` or `OSError`."""
+def write_shards(job: Job, examples: Examples, shards: range, folder: Path, progress: Callable[[int], None]) -> None:
+    """Build neighbouring shards, each with its receipt; `progress` is told of positions done.
+
+    While the disk makes one shard durable, the next is rendered. Raises `TemplateError`, `OSError`, or `SourceError`
+    where a user's file was changed on the way.
+    """
+    until = job.positions(shards[-1]).stop
+    last: Future[None] | None = None
+    with ThreadPoolExecutor(1) as finisher:
+        for shard in shards:
+            finish = _write_shard(job, examples, shard, folder, progress, until)
+            before, last = last, finisher.submit(finish)
+            if before is not None:
+                before.result()
+    if last is not None:
+        last.result()
+
+
+def _write_shard(
+    job: Job, examples: Examples, shard: int, folder: Path, progress: Callable[[int], None], until: int
+) -> Callable[[], None]:
+    """Write a shard under a temporary name; gives what makes it durable under its own, with its receipt."""
     tally = _Tally()
     positions = job.positions(shard)
     target = folder / job.file(shard)
-    with written_whole(target) as temporary, _Writer(temporary, job) as writer:
-        for begin in positions[:: job.group_rows]:
-            end = min(begin + job.group_rows, positions.stop)
-            found = examples.slice(begin, end)
-            tally.add(found)
-            writer.write(found.table)
-            examples.release()
-            progress(end - begin)
-    facts = {"file": job.file(shard), "build": job.digest, **file_facts(target), **tally.facts()}
-    write_text(folder / job.receipt(shard), canonical_json({"facts": facts, "sha256": _digest(facts)}))
+    with ExitStack() as stack:
+        temporary = stack.enter_context(written_whole(target))
+        with _Writer(temporary, job) as writer:
+            for begin in positions[:: job.group_rows]:
+                end = min(begin + job.group_rows, positions.stop)
+                found = examples.slice(begin, end, until)
+                tally.add(found)
+                writer.write(found.table)
+                progress(end - begin)
+        examples.check()
+        written = stack.pop_all()
+
+    def finish() -> None:
+        written.close()
+        facts = {"file": job.file(shard), "build": job.digest, **file_facts(target), **tally.facts()}
+        write_text(folder / job.receipt(shard), canonical_json({"facts": facts, "sha256": _digest(facts)}))
+
+    return finish
 
 
 def read_receipt(job: Job, shard: int, folder: Path) -> dict[str, Any] | None:
@@ -119,7 +158,7 @@ class _Writer:
         where = str(place) if isinstance(place, Path) else place
         self._writer: Any
         if job.format == "parquet":
-            repetitive = [*LAYOUTS[job.layout].REPETITIVE, *(METADATA.names if job.metadata else [])]
+            repetitive = [*LAYOUTS[job.layout].REPETITIVE, *(REPETITIVE if job.metadata else [])]
             self._writer = pq.ParquetWriter(
                 where,
                 schema,
@@ -156,13 +195,13 @@ class _Tally:
         self.rows = 0
         self.written: Counter[tuple[str, str]] = Counter()
         self.dropped: Counter[tuple[str, str]] = Counter()
-        self.digests: defaultdict[str, Any] = defaultdict(hashlib.sha256)
+        self.digests: defaultdict[str, Any] = defaultdict(xxh3_128)
 
     def add(self, found: Slice) -> None:
         table = found.table.combine_chunks()
         self.rows += table.num_rows
         self.dropped.update(found.dropped)
-        counts = table.group_by(["fm_task", "fm_template"]).aggregate([([], "count_all")])
+        counts = table.group_by(["fm_task", "fm_template"], use_threads=False).aggregate([([], "count_all")])
         for row in counts.to_pylist():
             self.written[row["fm_task"], row["fm_template"]] += row["count_all"]
         for name in ("input", "target", *METADATA.names):
@@ -170,13 +209,14 @@ class _Tally:
                 self.digests[f"{name} {part}"].update(piece)
 
     def facts(self) -> dict[str, Any]:
-        whole = _digest({name: digest.hexdigest() for name, digest in self.digests.items()})
+        digests = {name: digest.hexdigest() for name, digest in self.digests.items()}
+        whole = xxh3_128(canonical_json(digests).encode()).hexdigest()
         tasks: dict[str, dict[str, Any]] = {}
         for (task, template), count in sorted(self.written.items()):
             tasks.setdefault(task, {"templates": {}, "dropped": {}})["templates"][template] = count
         for (task, reason), count in sorted(self.dropped.items()):
             tasks.setdefault(task, {"templates": {}, "dropped": {}})["dropped"][reason] = count
-        return {"rows": self.rows, "rows_sha256": whole, "tasks": tasks}
+        return {"rows": self.rows, "rows_xxh3": whole, "tasks": tasks}
 
 
 def _bytes_of(column: pa.ChunkedArray) -> Iterator[tuple[str, Any]]:

@@ -57,7 +57,6 @@ def measure(job: Job, size: int | None) -> RowSize:
     lengths, sampled = np.zeros(0), 0.0
     for number, start in enumerate(_starts(job.plan.rows), 1):
         table = examples.slice(start, min(start + _SLICE_ROWS, job.plan.rows)).table
-        examples.release()
         lengths = np.append(lengths, _text_bytes(table))
         if sampled < _SAMPLE_BYTES:
             sample.append(table)

@@ -199,7 +199,7 @@ class Template(Spec):
         needed, others = _KEYS[self.dialect]
         missing = [key for key in needed if getattr(self, key) is None]
         if missing:
-            raise ValueError(f"a template needs {' and '.join(map(repr, missing))}")
+            raise ValueError(f"a template needs {' and '.join(map(repr, missing))} - write the text under that key")
         foreign = [key for key in others if getattr(self, key)]
         if foreign:
             raise ValueError(f"'{foreign[0]}' is no key of the dialect {self.dialect} - see 'dialect' in docs/files.md")

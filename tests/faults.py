@@ -4,11 +4,14 @@ import errno
 import io
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from typing import Any, Literal
 
 import pyarrow.parquet as pq
 import pytest
+
+from flanmix import shards
 
 Kind = Literal["once", "for good", "death"]
 KINDS: tuple[Kind, ...] = ("once", "for good", "death")
@@ -17,6 +20,21 @@ _CALLS = {
     io: ("open",),
     pq.ParquetWriter: ("write_table", "close"),
 }
+
+
+class OneThread(Executor):
+    """Does at once what a pool would do beside: calls have numbers only where one comes after the other."""
+
+    def __init__(self, threads: int) -> None:
+        """As many threads as a pool would have."""
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        try:
+            done.set_result(work(*args, **options))
+        except BaseException as error:
+            done.set_exception(error)
+        return done
 
 
 class Died(BaseException):
@@ -46,6 +64,7 @@ def failing(at: int, kind: Kind) -> Iterator[list[str]]:
         for place, names in _CALLS.items():
             for name in names:
                 patch.setattr(place, name, wrapped(f"{place.__name__}.{name}", getattr(place, name)))
+        patch.setattr(shards, "ThreadPoolExecutor", OneThread)
         yield calls
 
 

@@ -71,6 +71,31 @@ def test_slices_at_random_cuts_join_to_the_whole(toy: Examples) -> None:
         assert pa.concat_tables(pieces).to_pylist() == whole.to_pylist()
 
 
+def test_what_is_rendered_ahead_is_what_it_is_alone(toy: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any number of positions at a time, however they are then asked for."""
+    monkeypatch.setattr("flanmix.examples._HELD_BYTES", 0)  # as if the files were too large to be held
+    whole = toy.slice(0, 300).table
+    choice = random.Random(1)
+    for ahead in (1, 7, 64, 1000):
+        made = Examples(toy.plan, toy._files, ahead)
+        cuts = [0, *sorted(choice.choices(range(301), k=9)), 300]
+        pieces = [made.slice(start, stop, until=300).table for start, stop in pairwise(cuts)]
+        assert pa.concat_tables(pieces).to_pylist() == whole.to_pylist()
+        assert made.slice(3, 5, until=300).table.to_pylist() == whole.slice(3, 2).to_pylist()
+
+
+def test_rows_are_read_ahead_only_as_far_as_they_will_be_asked_for(
+    toy: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flanmix.examples._HELD_BYTES", 0)
+    drawn, made = list[tuple[int, int]](), Examples(toy.plan, toy._files, 40)
+    draw = made._draw
+    monkeypatch.setattr(made, "_draw", lambda start, stop: drawn.append((start, stop)) or draw(start, stop))
+    for start in range(0, 100, 10):
+        made.slice(start, start + 10, until=100)
+    assert drawn == [(0, 40), (40, 80), (80, 100)]
+
+
 def test_any_row_of_a_plan_is_that_row_of_the_full_build(tmp_path: Path) -> None:
     tasks = fm.load_registry(specs=[task("a", 40), task("b", 90)], bundled=False, plugins=False)
     plan = fm.Mixture("toy", parts=[fm.Part("*")], styles={"options": 0.4}).plan(tasks, rows=250, seed=3)
@@ -164,7 +189,7 @@ def test_a_row_with_a_blank_input_is_dropped_and_counted_once() -> None:
 def test_a_row_that_would_print_a_null_is_dropped() -> None:
     first = Template("first", input="{{ q }}", target="{{ answers[0] }}")
     rows = [{"q": "one", "answers": ["1", "I"]}, {"q": "two", "answers": [None, "II"]}]
-    assert dropped(examples(task("a", rows, first), rows=4)) == {("a", "target holds a null"): 2}
+    assert dropped(examples(task("a", rows, first), rows=4)) == {("a", "target needs a value that is missing"): 2}
 
 
 def test_a_row_that_only_an_unwanted_style_serves_is_dropped() -> None:
@@ -271,3 +296,26 @@ def test_the_cache_does_not_decide_the_rows(tmp_path: Path, monkeypatch: pytest.
     assert any(tmp_path.rglob("*.arrow"))
     assert rows_of(here, "a") == rows_of(there, "a")
     assert here.plan.digest == there.plan.digest
+
+
+def test_a_row_that_does_not_come_out_in_two_parts_is_dropped() -> None:
+    split = Template("split", dialect="promptsource", jinja="{{ q }} {% if q != 'one' %}|||{% endif %} {{ a }}")
+    rows = [{"q": "one", "a": "1"}, {"q": "two", "a": "2"}, {"q": "three", "a": " "}]
+    made = examples(task("a", rows, split), rows=3)
+    assert dropped(made) == {("a", "does not have two parts"): 1, ("a", "target is blank"): 1}
+    assert made.slice(0, 3).table.select(["input", "target"]).to_pylist() == [{"input": "two", "target": "2"}]
+
+
+def test_what_a_template_takes_at_random_hangs_on_the_row_and_not_on_the_slice() -> None:
+    dice = Template("dice", dialect="promptsource", jinja="{{ q }} ||| {{ range(1000) | choice }}")
+    rows = [{"q": f"q{number}"} for number in range(40)]
+    made = examples(task("a", rows, dice), rows=80, seed=3)
+    whole = made.slice(0, 80).table.select(["input", "target"]).to_pylist()
+    alone = [
+        made.slice(position, position + 1).table.select(["input", "target"]).to_pylist()[0] for position in range(80)
+    ]
+    assert alone == whole
+    assert len({row["target"] for row in whole}) > 30
+    assert len({tuple(row.values()) for row in whole}) == 40
+    other = examples(task("a", rows, dice), rows=80, seed=4)
+    assert sorted(row["target"] for row in other.slice(0, 80).table.to_pylist()) != sorted(r["target"] for r in whole)

@@ -15,8 +15,8 @@ LAYERS: Mapping[str, str] = {
         bound check generators generators.* layouts layouts.* order plan rates recipe render render.* select
     """,
     "I/O": """
-        binding durable examples executors executors.* fields folder manifest mapped planner prepare publish registry
-        shards sizing sources sources.* undo yamlio
+        binding computed durable examples executors executors.* fields folder importers importers.* manifest mapped
+        planner prepare publish registry shards sizing sources sources.* undo yamlio
     """,
     "faces": "__init__ __main__ api build cli cli.* preview preview.* report",
 }
@@ -110,10 +110,14 @@ def test_only_sources_import_datasets() -> None:
     assert not [place for place in found if not place.startswith("sources.")]
 
 
-def test_jinja2_is_known_to_two_modules() -> None:
-    """One compiles templates; the other guards what they may do."""
+def test_jinja2_is_known_to_what_renders_and_to_what_translates() -> None:
+    """One module compiles templates; the others read the trees of their text."""
     found = {place.partition(":")[0] for place in importers("jinja2")}
-    assert found == {"render.environment", "render.limits"}
+    assert {module for module in found if not module.startswith("render.")} == {
+        "importers.edges",
+        "importers.native",
+        "importers.pieces",
+    }
 
 
 def test_the_sandbox_is_made_in_one_place() -> None:

@@ -115,12 +115,12 @@ def test_its_counts_are_the_same_in_any_layout_format_and_cut(plan: fm.Plan, who
 
 
 def test_rows_have_the_same_digest_in_any_layout_and_format(plan: fm.Plan, whole: Path, tmp_path: Path) -> None:
-    digests = [shard["rows_sha256"] for shard in manifest_of(whole)["shards"]]
+    digests = [shard["rows_xxh3"] for shard in manifest_of(whole)["shards"]]
     for number, way in enumerate([{"layout": "messages"}, {"format": "arrow"}, {"separator": ""}, {"metadata": False}]):
         other = manifest_of(built(plan, tmp_path / str(number), shard_rows=150, **way))
-        assert [shard["rows_sha256"] for shard in other["shards"]] == digests
+        assert [shard["rows_xxh3"] for shard in other["shards"]] == digests
     another = manifest_of(built(toy_plan(seed=8), tmp_path / "seed", shard_rows=150))
-    assert {shard["rows_sha256"] for shard in another["shards"]}.isdisjoint(digests)
+    assert {shard["rows_xxh3"] for shard in another["shards"]}.isdisjoint(digests)
 
 
 def test_it_is_no_business_of_those_who_load_the_data(whole: Path, tmp_path: Path) -> None:

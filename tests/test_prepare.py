@@ -4,19 +4,22 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from flanmix.bound import BoundTask
 from flanmix.errors import FlanmixError, SourceError, TemplateError
 from flanmix.mapped import Mapped
-from flanmix.prepare import Prepared, cache_folder, prepare
+from flanmix.prepare import Prepared, _prepare, cache_folder, prepare
 from flanmix.registry import Registry, load_registry
+from flanmix.sources import open_source
 from flanmix.sources.rows import MAX_BATCH_ROWS
 from flanmix.spec import GeneratorSource, Task, Template
 
@@ -213,6 +216,7 @@ KILLED = """
 import os, signal
 from flanmix.prepare import prepare
 from flanmix.registry import Registry
+from flanmix.sources import open_source
 from flanmix.sources.rows import MAX_BATCH_ROWS
 from flanmix.spec import GeneratorSource, Task, Template
 
@@ -254,6 +258,95 @@ def test_a_mapped_file_can_be_read_after_its_pages_are_given_back() -> None:
     before = mapped.table.to_pylist()
     mapped.release()
     assert mapped.table.to_pylist() == before
+
+
+# ---- Arrow files that need no copy
+
+
+def arrow_of(file: Path, table: pa.Table, rows_of_batch: int = 1000, **options: Any) -> dict[str, str]:
+    """A source: an Arrow file."""
+    with pa.ipc.new_file(str(file), table.schema, options=pa.ipc.IpcWriteOptions(**options)) as writer:
+        writer.write_table(table, rows_of_batch)
+    return {"files": str(file)}
+
+
+PLAIN = pa.table({"q": ["1 + 1?", "2 + 2?"], "a": ["2", "4"], "other": [None, "x"]})
+
+
+def test_an_arrow_file_of_usable_rows_is_read_where_it_lies(tmp_path: Path, folder: Path) -> None:
+    prepared = prepare(task_of(arrow_of(tmp_path / "rows.arrow", PLAIN)))
+    assert prepared.file == tmp_path / "rows.arrow"
+    assert Mapped(prepared.rows).table.to_pylist() == [
+        {"a": "2", "q": "1 + 1?", "fm_row": 0, "fm_guard": 0},
+        {"a": "4", "q": "2 + 2?", "fm_row": 1, "fm_guard": 0},
+    ]
+    assert (prepared.source_rows, prepared.usable, prepared.dropped, prepared.guards) == (2, 2, {}, ((0,),))
+    assert [file.suffix for file in folder.iterdir()] == [".json"]
+    assert prepare(task_of({"files": str(tmp_path / "rows.arrow")})) == prepared
+
+
+def test_its_columns_may_have_other_names_than_the_fields(tmp_path: Path) -> None:
+    fields = {"q": "other", "a": "q"}
+    source = arrow_of(tmp_path / "rows.arrow", PLAIN.slice(1))
+    prepared = prepare(task_of(source, fields=fields))
+    assert prepared.original is not None
+    assert Mapped(prepared.rows).table.to_pylist() == [{"a": "2 + 2?", "q": "x", "fm_row": 0, "fm_guard": 0}]
+
+
+@pytest.mark.parametrize("name", ["rows.arrow", "elsewhere.arrow"])
+def test_the_same_content_is_known_again_wherever_it_lies(name: str, tmp_path: Path) -> None:
+    first = prepare(task_of(arrow_of(tmp_path / "rows.arrow", PLAIN)))
+    again = prepare(task_of(arrow_of(tmp_path / name, PLAIN)))
+    assert again.digest == first.digest
+    assert again.file == tmp_path / name
+    assert len(Mapped(again.rows).table) == 2
+
+
+NEEDS_A_COPY: dict[str, dict[str, Any]] = {
+    "a null": {"table": pa.table({"q": ["x", None], "a": ["1", "2"]})},
+    "a null in a field that no template uses": {"fields": {"q": "q", "a": "a", "more": "other"}},
+    "a type that prints otherwise": {"table": PLAIN.set_column(0, "q", PLAIN.column("q").dictionary_encode())},
+    "compression": {"compression": "zstd"},
+    "a computed field": {"fields": {"q": "{{ a }}?", "a": "a"}},
+    "a constant field": {"fields": {"q": "q", "a": ["x"]}},
+    "a part of a column": {"table": pa.table({"q": ["x"], "s": [{"a": "1"}]}), "fields": {"q": "q", "a": "s.a"}},
+    "a drop rule": {"drop": "{{ a == '4' }}"},
+    "a guard": {"template": Template("ask", input="{{ q }}", target="{{ a }}", when="{{ a == '4' }}")},
+    "many small batches": {"table": pa.concat_tables([PLAIN.select(["q", "a"])] * 40), "rows_of_batch": 1},
+}
+
+
+@pytest.mark.parametrize("why", NEEDS_A_COPY)
+def test_any_other_file_is_copied_and_gives_the_rows_that_parquet_would(why: str, tmp_path: Path) -> None:
+    values = dict(NEEDS_A_COPY[why])
+    table = values.pop("table", PLAIN)
+    writing = {name: values.pop(name) for name in ("compression", "rows_of_batch") if name in values}
+    prepared = prepare(task_of(arrow_of(tmp_path / "rows.arrow", table, **writing), **values))
+    assert prepared.original is None
+    pq.write_table(table, tmp_path / "rows.parquet")
+    assert rows(prepared) == rows(prepare(task_of({"files": str(tmp_path / "rows.parquet")}, **values)))
+
+
+def test_text_that_is_not_utf8_is_refused_in_a_file_that_needs_no_copy_too(tmp_path: Path) -> None:
+    bad = pa.array([b"\xff", b"x"], pa.binary()).view(pa.string())
+    source = arrow_of(tmp_path / "rows.arrow", pa.table({"q": bad, "a": ["1", "2"]}))
+    with pytest.raises(SourceError, match="holds broken data"):
+        prepare(task_of(source))
+
+
+def test_a_file_that_changes_while_it_is_prepared_is_refused(tmp_path: Path, folder: Path) -> None:
+    """What was hashed and what was copied would not be the same rows."""
+    source = arrow_of(tmp_path / "rows.arrow", PLAIN.append_column("n", pa.array([1, 2])))
+    bound = task_of(source, fields={"q": "q", "a": "{{ a ~ n }}"})
+    opened = open_source(bound.task.source)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield from opened.batches()
+        (tmp_path / "rows.arrow").write_bytes(b"other")
+
+    with pytest.raises(SourceError, match="was changed after it was read"):
+        _prepare(bound, replace(opened, batches=batches))
+    assert list(folder.iterdir()) == []
 
 
 # ---- errors

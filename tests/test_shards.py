@@ -1,5 +1,6 @@
 """One shard: its schema, encoding and checksums, and that its bytes depend on nothing but the job and its number."""
 
+import os
 import random
 import shutil
 from dataclasses import replace
@@ -18,7 +19,7 @@ from flanmix import shards
 from flanmix.build import Options, make_job
 from flanmix.examples import Examples
 from flanmix.layouts import LAYOUTS, METADATA, schema_of
-from flanmix.shards import Format, Job, encoded_bytes, file_facts, read_receipt, write_shard
+from flanmix.shards import Format, Job, encoded_bytes, file_facts, read_receipt, write_shards
 from tests.toy import NOTES, SUMS, table_task, toy_plan
 
 FORMATS: tuple[Format, ...] = ("parquet", "arrow")
@@ -33,7 +34,7 @@ def written(job: Job, shard: int, folder: Path, examples: Examples | None = None
     """Write one shard into a folder, alone; gives the file."""
     for name in (shards.DATA, shards.STATE):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    write_shard(job, examples or Examples(job.plan, job.files), shard, folder, lambda rows: None)
+    write_shards(job, examples or Examples(job.plan, job.files), range(shard, shard + 1), folder, lambda rows: None)
     return folder / job.file(shard)
 
 
@@ -110,9 +111,32 @@ def test_progress_counts_positions_not_rows(plan: fm.Plan, tmp_path: Path) -> No
     job, told = replace(job_of(plan, shard_rows=100), group_rows=40), list[int]()
     for name in (shards.DATA, shards.STATE):
         (tmp_path / name).mkdir()
-    write_shard(job, Examples(job.plan, job.files), 1, tmp_path, told.append)
+    write_shards(job, Examples(job.plan, job.files), range(1, 2), tmp_path, told.append)
     assert told == [40, 40, 20]
     assert receipt(job, 1, tmp_path)["rows"] != 100  # some are dropped
+
+
+def test_a_source_that_changes_while_a_shard_is_written_leaves_no_shard(tmp_path: Path) -> None:
+    """One that is read where it lies: what was written before the change may be old, after it new."""
+    rows = pa.table({"question": ["1 + 1?"] * 50, "answer": ["2"] * 50})
+    with pa.ipc.new_file(str(tmp_path / "rows.arrow"), rows.schema) as writer:
+        writer.write_table(rows)
+    text = fm.Template("plain", input="{{ question }}", target="{{ answer }}")
+    source = {"files": str(tmp_path / "rows.arrow")}
+    job = job_of(toy_plan(fm.Task("toy/own", type="arithmetic", source=source, templates=[text]), rows=50))
+    assert str(tmp_path / "rows.arrow") in map(str, job.files)
+
+    def change(rows: int) -> None:
+        with (tmp_path / "rows.arrow").open("ab") as stream:
+            stream.write(b"more")
+
+    for name in (shards.DATA, shards.STATE):
+        (tmp_path / name).mkdir()
+    with pytest.raises(fm.SourceError, match="was changed after it was read"):
+        write_shards(job, Examples(job.plan, job.files), range(1), tmp_path, change)
+    assert not list((tmp_path / shards.DATA).iterdir())
+    with pytest.raises(fm.SourceError, match="was changed after it was read"):
+        Examples(job.plan, job.files).slice(0, 1)
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -133,7 +157,7 @@ def test_texts_are_plain_zstd_and_metadata_is_dictionary_encoded(plan: fm.Plan, 
         columns = {column.path_in_schema: column for column in map(group.column, range(group.num_columns))}
         assert {column.compression for column in columns.values()} == {"ZSTD"}
         repetitive = {name for name, column in columns.items() if column.has_dictionary_page}
-        assert repetitive == {*METADATA.names, *LAYOUTS[layout].REPETITIVE}
+        assert repetitive == {*METADATA.names, *LAYOUTS[layout].REPETITIVE} - {"fm_row"}
         assert {name for name, column in columns.items() if column.is_stats_set} == set(METADATA.names)
 
 
@@ -149,7 +173,7 @@ def test_every_page_has_a_checksum_and_a_flipped_byte_is_found_by_it(tmp_path: P
         pages[f"{column.path_in_schema} data"] = start + column.total_compressed_size - 1
         if column.has_dictionary_page:
             pages[f"{column.path_in_schema} dictionary"] = column.data_page_offset - 1
-    assert len(pages) == 12
+    assert len(pages) == 11
     for last in pages.values():
         damaged = bytearray(whole)
         damaged[last] ^= 1
@@ -194,7 +218,7 @@ def test_a_receipt_is_believed_only_as_it_was_written(plan: fm.Plan, tmp_path: P
     assert read_receipt(job, 1, tmp_path) is None
 
 
-def test_rows_sha256_tells_rows_not_how_they_are_written(plan: fm.Plan, tmp_path: Path) -> None:
+def test_rows_xxh3_tells_rows_not_how_they_are_written(plan: fm.Plan, tmp_path: Path) -> None:
     """The same for each layout, format, separator, size of row groups, and with or without metadata."""
     ways: list[dict[str, object]] = [
         {},
@@ -209,12 +233,12 @@ def test_rows_sha256_tells_rows_not_how_they_are_written(plan: fm.Plan, tmp_path
             job = replace(job_of(plan, shard_rows=200, **way), group_rows=group_rows)
             folder = tmp_path / f"{number}-{group_rows}"
             written(job, 0, folder)
-            digests.add(receipt(job, 0, folder)["rows_sha256"])
+            digests.add(receipt(job, 0, folder)["rows_xxh3"])
     assert len(digests) == 1
 
 
 @pytest.mark.parametrize("group_rows", [1, 5])
-def test_rows_sha256_changes_with_any_row_and_with_where_a_text_ends(group_rows: int, tmp_path: Path) -> None:
+def test_rows_xxh3_changes_with_any_row_and_with_where_a_text_ends(group_rows: int, tmp_path: Path) -> None:
     columns = {"question": ["ab", "c", "d"], "answer": ["1", "2", "3"]}
     others = [
         columns,
@@ -226,7 +250,7 @@ def test_rows_sha256_changes_with_any_row_and_with_where_a_text_ends(group_rows:
     for number, other in enumerate(others):
         job = replace(job_of(toy_plan(table_task("toy/x", other), rows=3)), group_rows=group_rows)
         written(job, 0, tmp_path / str(number))
-        digests.add(receipt(job, 0, tmp_path / str(number))["rows_sha256"])
+        digests.add(receipt(job, 0, tmp_path / str(number))["rows_xxh3"])
     assert len(digests) == len(others)
 
 
@@ -255,3 +279,28 @@ def test_the_size_of_a_file_is_known_without_writing_it(plan: fm.Plan, tmp_path:
         job = job_of(plan, format=form)
         table = Examples(job.plan, job.files).slice(0, job.plan.rows).table
         assert encoded_bytes(job, table) == written(job, 0, tmp_path / form).stat().st_size
+
+
+def test_what_fails_while_a_shard_is_made_durable_is_told_and_nothing_half_is_left(
+    plan: fm.Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its neighbour is rendered meanwhile."""
+    job = job_of(plan, shard_rows=40)
+    replaced = os.replace
+
+    def replace_but_one(source: Path, target: Path) -> None:
+        if target.name.startswith("train-00001"):
+            raise OSError("no room")
+        replaced(source, target)
+
+    monkeypatch.setattr(os, "replace", replace_but_one)
+    (tmp_path / "data").mkdir()
+    (tmp_path / ".flanmix").mkdir()
+    with pytest.raises(OSError, match="no room"):
+        write_shards(job, Examples(job.plan, job.files), range(job.shards), tmp_path, lambda rows: None)
+    names = {file.name for file in (tmp_path / "data").iterdir()}
+    assert job.file(0).removeprefix("data/") in names
+    assert job.file(1).removeprefix("data/") not in names
+    assert not [name for name in names if name.endswith(".tmp")]
+    assert read_receipt(job, 0, tmp_path) is not None
+    assert read_receipt(job, 1, tmp_path) is None

@@ -285,7 +285,7 @@ CASES = [
         "key-of-template",
         but(GOOD, sums_yaml=("    target", "    output")),
         PLAN,
-        "sums.yaml:8: templates[0].output: unknown key 'output' - the keys here are input, name, …",
+        "sums.yaml:8: templates[0].output: unknown key 'output' - the keys here are answer_choices, …",
     ),
     wrong(
         "key-of-templates",
@@ -415,7 +415,7 @@ CASES = [
         "missing-target",
         but(GOOD, sums_yaml=('    target: "{{ answer }}"\n', "")),
         PLAN,
-        "sums.yaml:6: templates[0]: a template needs 'target'",
+        "sums.yaml:6: templates[0]: a template needs 'target' - write the text under that key",
     ),
     wrong(
         "missing-source-kind",
@@ -1197,7 +1197,7 @@ CASES = [
         "command-unknown-far",
         {},
         "frobnicate",
-        "flanmix: no command is called 'frobnicate' - there are ls, show, new, check, …",
+        "flanmix: no command is called 'frobnicate' - there are ls, show, new, import, check, …",
         code=2,
     ),
     wrong(

@@ -206,8 +206,7 @@ def test_a_file_that_is_not_there_is_an_error_of_ours(tmp_path: Path) -> None:
             Task,
             TASK + "templates:\n- name: p\n  input: x\n- {name: q, inputs: x, target: y}\n",
             {
-                "5: templates[0].target: ": "is missing",
-                "7: templates[1].input: ": "is missing",
+                "5: templates[0]: ": "a template needs 'target' - write the text under that key",
                 "7: templates[1].inputs: ": "unknown key 'inputs' - did you mean 'input'?",
             },
         ),

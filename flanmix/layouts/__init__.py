@@ -24,6 +24,10 @@ The names carry `fm_` because trainers take many plain ones (`text`, `labels`, `
 """
 
 
+REPETITIVE = tuple(name for name in METADATA.names if name != "fm_row")
+"""Those whose values come again and again: in files they are kept once and pointed to."""
+
+
 class Layout(Protocol):
     """What a layout module offers."""
 

@@ -18,8 +18,8 @@ import pyarrow.json
 import pyarrow.parquet as pq
 
 from flanmix.errors import Problem, SourceError
-from flanmix.mapped import Mapped
-from flanmix.sources.rows import Rows, bounded, digest_of_files, fit, merge_schemas, normal_schema
+from flanmix.mapped import Mapped, Seal
+from flanmix.sources.rows import Rows, bounded, digest_of_seals, fit, merge_schemas, normal_schema
 from flanmix.spec import FileSource
 
 _ENDINGS = {
@@ -59,7 +59,9 @@ def open_files(source: FileSource, split: str, folder: Path | None) -> Rows:
                 raise _broken(file, error) from error
 
     options = source.model_dump_json(include={"columns", "delimiter", "quoting"})
-    return Rows(shown, digest_of_files(files, kind, options), schema, lambda: bounded(batches()))
+    seals = tuple(map(Seal.of, files))
+    own = seals[0] if kind == "arrow" and len(seals) == 1 else None
+    return Rows(shown, digest_of_seals(seals, kind, options), schema, lambda: bounded(batches()), seals, own)
 
 
 def _patterns(source: FileSource, split: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from flanmix.errors import Problem, SourceError
+from flanmix.mapped import Seal
 
 MAX_BATCH_BYTES = 32 << 20
 MAX_BATCH_ROWS = 1 << 16
@@ -19,13 +20,21 @@ class Rows:
     """One split of one source, open for reading.
 
     `identity` is a digest of the content, so that equal identities mean equal rows; None where only reading all
-    of them would tell. `shown` is how errors call the source.
+    of them would tell. `shown` is how errors call the source. `seals` are the files that the identity was read from,
+    and `seal` the one that is an Arrow file of just these rows.
     """
 
     shown: str
     identity: str | None
     schema: pa.Schema
     batches: Callable[[], Iterator[pa.RecordBatch]]
+    seals: tuple[Seal, ...] = ()
+    seal: Seal | None = None
+
+    def check(self) -> None:
+        """Raises `SourceError` where a file was changed since its content was read for the identity."""
+        for seal in self.seals:
+            seal.check()
 
 
 def normal_type(kind: pa.DataType) -> pa.DataType:
@@ -151,8 +160,12 @@ def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 
 def digest_of_files(files: Iterable[Path], *more: str) -> str:
     """SHA-256 over the content of files (not their names or times) and what else decides how they are read."""
+    return digest_of_seals(map(Seal.of, files), *more)
+
+
+def digest_of_seals(seals: Iterable[Seal], *more: str) -> str:
+    """The same of files that were read already."""
     whole = hashlib.sha256("\0".join(more).encode())
-    for file in files:
-        with file.open("rb") as stream:
-            whole.update(hashlib.file_digest(stream, "sha256").digest())
+    for seal in seals:
+        whole.update(bytes.fromhex(seal.digest))
     return whole.hexdigest()

@@ -10,8 +10,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import flanmix as fm
+from flanmix.executors.local import _Todo
 from tests.toy import Seen, hashes, seen
 
 pytestmark = [
@@ -36,6 +39,15 @@ parts: [{{select: toy/many}}]
 """
 PATIENCE = 60.0
 """Seconds after which a wait has failed."""
+
+
+@given(shards=st.sets(st.integers(0, 60)).map(sorted), num_proc=st.integers(1, 5))
+def test_shards_are_handed_out_once_and_in_runs_of_neighbours(shards: list[int], num_proc: int) -> None:
+    todo = _Todo(shards, num_proc, lambda rows: None)
+    runs = list(iter(todo.take, range(0)))
+    assert [shard for run in runs for shard in run] == shards
+    if num_proc > 1 and len(shards) > num_proc:
+        assert len(runs) > num_proc  # nobody waits long at the end
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +149,7 @@ def test_a_killed_build_leaves_no_process_and_goes_on(home: Path, whole: Path, n
     """`kill -9` of the one process that was started; its workers find out by themselves."""
     with build(home, f"killed-{num_proc}", num_proc) as process:
         halted = Halted(process, home / f"killed-{num_proc}")
-        assert len(workers(halted.session)) == (num_proc if num_proc > 1 else 0)
+        assert len(workers(halted.session)) == num_proc - 1  # the process itself builds too
         process.kill()
         assert process.wait() == -signal.SIGKILL
         halted.resume()
@@ -184,7 +196,7 @@ def test_a_worker_killed_as_it_starts_is_no_endless_wait(home: Path) -> None:
 
 def test_a_finished_build_leaves_no_process(home: Path, whole: Path) -> None:
     with build(home, "again", num_proc=2) as process:
-        wait_until("workers", lambda: len(workers(process.pid)) == 2 or process.poll() is not None)
+        wait_until("a worker", lambda: len(workers(process.pid)) == 1 or process.poll() is not None)
         assert process.wait() == 0
         wait_until("the end of all its processes", lambda: not alive(process.pid))
     assert hashes(home / "again") == hashes(whole)
