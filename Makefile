@@ -24,8 +24,9 @@ format: $(BIN)/.flanmix-$(EXTRAS)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(BIN)/.flanmix-$(EXTRAS)
+bench: $(BIN)/.flanmix-bench
 	$(BIN)/python benchmarks/build.py
+	$(BIN)/python benchmarks/build.py --memory
 
 clean:
 	rm -rf $(VENV) build out *.egg-info

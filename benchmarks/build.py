@@ -1,176 +1,134 @@
-"""Whole builds beside the same work in a `datasets` pipeline, in one run: rows per second, peak memory, ratios.
+"""Whole builds beside other ways to the same rows, in one run: rows per second, peak memory, ratios.
 
-    python benchmarks/build.py [--rows 200000 2000000] [--pipeline-rows 200000]
+    python benchmarks/build.py [--rounds 3] [--rows 2000000] [--text varied|repeated]
+    python benchmarks/build.py --memory
 
-Eight memory-mapped Arrow sources with ten wordings each become zstd Parquet with provenance columns. Every case runs
-in a fresh process, so that its peak memory is its own. `datasets` does `map` with the same templates compiled once,
-`interleave_datasets` and `to_parquet`; it is given no caps, no exact counts and no resume to do.
+Eight memory-mapped Arrow sources, as many rows together as are built, with ten wordings each, become zstd Parquet of
+one level with provenance columns. The contestants are in cases/, each with what it does and why; README.md says how
+they are measured. `datasets` is measured on fewer rows, and its time per row is compared. `--memory` instead builds 2
+and 20 million rows of the same sources, and 20 of sources as large.
 """
 
 import argparse
-import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
+from collections import defaultdict
+from importlib.metadata import version
 from pathlib import Path
 
-SOURCES, WORDINGS = 8, 10
-WORDS = ["river", "stone", "window", "paper", "garden", "letter", "morning", "candle", "bridge", "market", "winter"]
-WORDS += ["silver", "mountain", "harbour", "forest"]
+from equal_work import text_bytes
+from mixture import SOURCES, ZSTD_LEVEL
+from processes import Case, Result, run_case
+from report import row, speeds, table
+
+FLANMIX, FLOOR, PIPELINE = "flanmix_build:run", "pyarrow_floor:run", "datasets_pipeline:run"
+_HERE = Path(__file__).parent
 
 
-def passage(row: int, number: int) -> str:
-    """36 words that differ from row to row."""
-    return " ".join(WORDS[(row * 7 + number + step * (1 + row % 5)) % 15] for step in range(36))
-
-
-def make_sources(folder: Path, rows: int) -> None:
-    """Eight Arrow files of `rows` rows: a passage of about 250 characters, a question, an answer."""
-    import pyarrow as pa
-
-    folder.mkdir()
-    for number in range(SOURCES):
-        schema = pa.schema([("passage", pa.string()), ("question", pa.string()), ("answer", pa.string())])
-        with pa.ipc.new_stream(str(folder / f"source{number}.arrow"), schema) as writer:
-            for start in range(0, rows, 10_000):
-                block = range(start, min(start + 10_000, rows))
-                columns = [
-                    [passage(row, number) for row in block],
-                    [f"What comes after {WORDS[row % 15]} number {row}?" for row in block],
-                    [f"{WORDS[(row + 1) % 15]} {row + 1}" for row in block],
-                ]
-                writer.write_batch(pa.record_batch([pa.array(column) for column in columns], schema=schema))
-
-
-def templates() -> list[tuple[str, str]]:
-    """Ten wordings: input and target."""
-    openings = ["Read this.", "Here is a text.", "Passage:", "Consider the following.", "A short text follows."]
-    shapes = ["{o}\n\n{{{{ passage }}}}\n\n{{{{ question }}}}", "{{{{ question }}}}\n\n{o}\n{{{{ passage }}}}"]
-    return [(shape.format(o=opening), "{{ answer }}") for shape in shapes for opening in openings]
-
-
-def flanmix_case(sources: Path, out: Path, rows: int, num_proc: int) -> dict[str, float]:
-    import flanmix as fm
-
-    wordings = [fm.Template(f"w{n}", input=i, target=t) for n, (i, t) in enumerate(templates())]
-    tasks = [
-        fm.Task(
-            f"bench/s{n}",
-            type="reading_comprehension",
-            source={"files": str(sources / f"source{n}.arrow")},
-            templates=wordings,
-        )
-        for n in range(SOURCES)
+def speed_cases(rows: int, pipeline_rows: int) -> list[Case]:
+    """What one round runs, in this order."""
+    each = rows // SOURCES
+    return [
+        Case("flanmix", FLANMIX, rows, source_rows=each),
+        Case("pyarrow", FLOOR, rows, source_rows=each),
+        Case("pyarrow, sources", "pyarrow_floor:run_sources", rows, source_rows=each),
+        Case(
+            "datasets", PIPELINE, pipeline_rows, sources="small", source_rows=pipeline_rows // SOURCES, codec="SNAPPY"
+        ),
+        Case("flanmix, 1 core", FLANMIX, rows, cores=1, source_rows=each),
+        Case("DuckDB, 1 core", "duckdb_script:run", rows, cores=1, source_rows=each),
+        Case("Polars, 1 core", "polars_script:run", rows, cores=1, source_rows=each),
+        Case("pyarrow, 1 core", FLOOR, rows, cores=1, source_rows=each),
+        Case("flanmix, 2 procs", FLANMIX, rows, cores=2, num_proc=2, source_rows=each),
+        Case("DuckDB, 2 cores", "duckdb_script:run", rows, cores=2, source_rows=each),
+        Case("Polars, 2 cores", "polars_script:run", rows, cores=2, source_rows=each),
     ]
-    started = time.perf_counter()
-    registry = fm.load_registry(specs=tasks, bundled=False, plugins=False)
-    mixture = fm.Mixture("bench", parts=[fm.Part(f"bench/s{n}", weight=1 + n % 3) for n in range(SOURCES)])
-    plan = mixture.plan(registry, rows=rows, seed=1)
-    planned = time.perf_counter()
-    plan.build(out, num_proc=num_proc, quiet=True, shard_rows=100_000)
-    return {"plan": planned - started, "build": time.perf_counter() - planned}
 
 
-def datasets_case(sources: Path, out: Path, rows: int, num_proc: int) -> dict[str, float]:
-    import datasets
-    import jinja2
-
-    datasets.disable_progress_bars()
-    environment = jinja2.Environment()
-    compiled = [(environment.from_string(i), environment.from_string(t)) for i, t in templates()]
-    weights = [1 + n % 3 for n in range(SOURCES)]
-    started = time.perf_counter()
-    parts = []
-    for number, weight in enumerate(weights):
-        whole = datasets.Dataset.from_file(str(sources / f"source{number}.arrow"))
-        count = round(rows * weight / sum(weights))
-        part = whole.select([index % len(whole) for index in range(count)])
-
-        def render(row: dict[str, str], index: int, task: str = f"bench/s{number}") -> dict[str, object]:
-            wording = (index * 7919) % WORDINGS
-            source, target = compiled[wording]
-            return {
-                "prompt": source.render(row) + "\n",
-                "completion": target.render(row),
-                "fm_task": task,
-                "fm_template": f"w{wording}",
-                "fm_row": index,
-            }
-
-        workers = num_proc if num_proc > 1 else None
-        parts.append(part.map(render, with_indices=True, remove_columns=whole.column_names, num_proc=workers))
-    shares = [weight / sum(weights) for weight in weights]
-    strategy = "all_exhausted_without_replacement"
-    mixed = datasets.interleave_datasets(parts, shares, seed=1, stopping_strategy=strategy)
-    mixed.to_parquet(str(out))
-    return {"plan": 0.0, "build": time.perf_counter() - started}
+def memory_cases(rows: int) -> list[Case]:
+    few, many = rows // SOURCES, 10 * rows // SOURCES
+    builds = [(rows, "sources", few), (10 * rows, "sources", few), (10 * rows, "large", many)]
+    return [
+        Case(f"flanmix, {procs} proc, {size:,} rows of {sources}", FLANMIX, size, 0, procs, sources, source_rows)
+        for procs in (1, 2)
+        for size, sources, source_rows in builds
+    ]
 
 
-CASES = {"flanmix": flanmix_case, "datasets": datasets_case}
+def make(folder: Path, cases: list[Case], text: str) -> None:
+    """The sources, and what the floor needs, by processes that end: this one stays small."""
+    for sources, rows in sorted({(case.sources, case.source_rows) for case in cases}):
+        kinds = ("arrow", "feather") if sources == "sources" else ("arrow",)
+        command = [sys.executable, str(_HERE / "sources.py"), str(folder / sources), str(rows), text, *kinds]
+        subprocess.run(command, check=True)
+    floors = [case for case in cases if case.run == FLOOR]
+    if floors:
+        asked = Case("the floor's table", "pyarrow_floor:prepare", floors[0].rows, source_rows=floors[0].source_rows)
+        run_case(asked, folder, folder / "out", patience=0)
 
 
-def run_case(case: str, sources: Path, rows: int, num_proc: int) -> dict[str, float]:
-    """One case in a fresh process with fresh caches."""
-    with tempfile.TemporaryDirectory(dir=sources) as scratch:
-        environment = {**os.environ, "FLANMIX_CACHE": f"{scratch}/cache", "HF_HOME": f"{scratch}/hf"}
-        command = [
-            sys.executable,
-            __file__,
-            "--case",
-            case,
-            str(sources / str(rows)),
-            f"{scratch}/out",
-            str(rows),
-            str(num_proc),
-        ]
-        done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-        result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-        return result
+def measure(cases: list[Case], folder: Path, rounds: int, patience: float) -> dict[str, list[Result]]:
+    """Every case once a round, checked after each."""
+    found: dict[str, list[Result]] = defaultdict(list)
+    sizes: dict[str, float] = {}
+    for number in range(rounds):
+        print(f"round {number + 1} of {rounds}", flush=True)
+        for case in cases:
+            result = run_case(case, folder, folder / "out", patience)
+            sizes[case.label] = text_bytes(case, folder, folder / "out")
+            found[case.label].append(result)
+            print(row(result), flush=True)
+    if max(sizes.values()) > 1.02 * min(sizes.values()):
+        raise SystemExit(f"the cases wrote texts of different sizes, bytes a row: {sizes}")
+    files = {results[0].written for label, results in found.items() if label in ("flanmix", "pyarrow")}
+    if max(files, default=0) > 1.01 * min(files, default=0):
+        raise SystemExit(f"pyarrow is to write the files that flanmix writes, but they are not as large: {files} bytes")
+    least, most = min(sizes.values()), max(sizes.values())
+    print(f"every case wrote the rows asked for, {least:.1f} to {most:.1f} bytes of text a row")
+    return found
 
 
-def show(case: str, rows: int, num_proc: int, result: dict[str, float]) -> float:
-    seconds = result["plan"] + result["build"]
-    rate = rows / seconds
-    print(
-        f"{case:9} {rows:>9,} rows {num_proc} proc: {rate:>9,.0f} rows/s "
-        f"(plan {result['plan']:.1f} s, build {result['build']:.1f} s), peak {result['peak'] / 1e6:.0f} MB",
-        flush=True,
-    )
-    return rate
+def memory(found: dict[str, list[Result]], rows: int) -> list[str]:
+    """Peaks at ten times the rows beside those at `rows`."""
+    lines = []
+    for procs in (1, 2):
+        base = f"flanmix, {procs} proc, {rows:,} rows of sources"
+        for sources, said in (("sources", "the same sources"), ("large", "sources ten times as large")):
+            label = f"flanmix, {procs} proc, {10 * rows:,} rows of {sources}"
+            if label in found and base in found:
+                peaks = [min(result.peak for result in found[key]) for key in (label, base)]
+                said = f"peak memory at {10 * rows:,} rows of {said}, {procs} proc, beside {rows:,}"
+                lines.append(f"{said}: {peaks[0] / peaks[1]:.2f} (at most 1.2 asked)")
+    return lines
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, nargs=2, default=[200_000, 2_000_000])
-    parser.add_argument("--pipeline-rows", type=int, default=200_000)
-    parser.add_argument("--case", nargs=5, help=argparse.SUPPRESS)
+    parser.add_argument("--rows", type=int, default=2_000_000, help="at most 5,000,000: the floor's texts in one piece")
+    parser.add_argument("--pipeline-rows", type=int, default=200_000, help="rows that `datasets` is given")
+    parser.add_argument("--rounds", type=int, help="3, or 1 with --memory")
+    parser.add_argument("--text", choices=["varied", "repeated"], default="varied", help="see sources.py")
+    parser.add_argument("--memory", action="store_true", help="peak memory at --rows and ten times as many")
+    parser.add_argument("--only", help="only cases with this in their name, such as 'DuckDB'")
+    parser.add_argument("--patience", type=float, default=20, help="seconds to wait for the machine to rest, each case")
+    parser.add_argument("--folder", type=Path, help="where to make a folder for the data (some 4 GB; 30 with --memory)")
     options = parser.parse_args()
-    if options.case:
-        case, sources, out, rows, num_proc = options.case
-        result = CASES[case](Path(sources), Path(out), int(rows), int(num_proc))
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        print(json.dumps({**result, "peak": peak}))
-        return
-    folder = Path(tempfile.mkdtemp(prefix="flanmix-bench-"))
+    if options.rows > 5_000_000:
+        parser.error("--rows: at most 5,000,000")
+    cases = memory_cases(options.rows) if options.memory else speed_cases(options.rows, options.pipeline_rows)
+    cases = [case for case in cases if (options.only or "") in case.label]
+    folder = Path(tempfile.mkdtemp(prefix="flanmix-bench-", dir=options.folder))
+    tools = ", ".join(f"{tool} {version(tool)}" for tool in ("pyarrow", "datasets", "duckdb", "polars"))
+    print(f"{os.cpu_count()} cores; texts {options.text}; zstd level {ZSTD_LEVEL}; {tools}", flush=True)
     try:
-        small, large = options.rows
-        for rows in {small, large, options.pipeline_rows}:
-            make_sources(folder / str(rows), rows // SOURCES)
-        pipeline = show("datasets", options.pipeline_rows, 1, run_case("datasets", folder, options.pipeline_rows, 1))
-        results = {rows: run_case("flanmix", folder, rows, 1) for rows in (small, large)}
-        rates = {rows: show("flanmix", rows, 1, result) for rows, result in results.items()}
-        two = show("flanmix", large, 2, run_case("flanmix", folder, large, 2))
-        print(f"flanmix at {small:,} rows is {rates[small] / pipeline:.1f} x datasets at {options.pipeline_rows:,}")
-        print(f"flanmix at {large:,} rows is {rates[large] / pipeline:.1f} x datasets at {options.pipeline_rows:,}")
-        peaks = results[large]["peak"] / results[small]["peak"]
-        print(f"peak memory at {large:,} rows is {peaks:.2f} x that at {small:,}")
-        print(f"two processes are {two / rates[large]:.2f} x one")
+        make(folder, cases, options.text)
+        found = measure(cases, folder, options.rounds or (1 if options.memory else 3), options.patience)
     finally:
         shutil.rmtree(folder)
+    print("\n".join([*table(found), *(memory(found, options.rows) if options.memory else speeds(found))]))
 
 
 if __name__ == "__main__":

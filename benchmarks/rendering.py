@@ -5,7 +5,7 @@
 First templates of constants, columns and choices, written for this file, over a table of texts and labels. Then all
 templates of the promptsource collection beside the checkout (left out where it is not there) over its golden rows,
 repeated; in each repeat every long text, nested ones too, gets a number of its own, so that no value of them comes
-twice. Both engines render the same table; processor time is taken in turns, the best of the rounds counts, and the bytes are
+twice. Both engines render the same table in turns; processor time counts, the least of the rounds, and the bytes are
 compared.
 """
 
@@ -53,7 +53,7 @@ PLAIN = [
     Template(
         "options",
         dialect="promptsource",
-        jinja='{{ passage }} {{ question }} Choose from {{ answer_choices | join(", ") }}. ||| {{ answer_choices[label] }}',
+        jinja='{{ passage }} {{ question }} One of {{ answer_choices | join(", ") }}. ||| {{ answer_choices[label] }}',
         answer_choices="No ||| Maybe ||| Yes",
     ),
 ]
