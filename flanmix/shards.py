@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import pyarrow as pa
@@ -26,8 +27,10 @@ from flanmix.plan import Plan
 Format = Literal["parquet", "arrow"]
 DATA, STATE = "data", ".flanmix"
 _MOST_BYTES = 1 << 30
-_AHEAD = 8
+_AHEAD = 3
 """How many row groups may be rendered at a time: more memory, and fewer passes over large sources."""
+_WAITING = 3
+"""How many row groups may wait to be written, so that writing goes on while the next ones are rendered."""
 
 
 @dataclass(frozen=True)
@@ -78,46 +81,100 @@ class Job:
 def write_shards(job: Job, examples: Examples, shards: range, folder: Path, progress: Callable[[int], None]) -> None:
     """Build neighbouring shards, each with its receipt; `progress` is told of positions done.
 
-    While the disk makes one shard durable, the next is rendered. Raises `TemplateError`, `OSError`, or `SourceError`
-    where a user's file was changed on the way.
+    While one row group is written, and one shard made durable, the next is rendered. Raises `TemplateError`, `OSError`,
+    or `SourceError` where a user's file was changed on the way.
     """
     until = job.positions(shards[-1]).stop
-    last: Future[None] | None = None
-    with ThreadPoolExecutor(1) as finisher:
+    with _Beside() as beside:
         for shard in shards:
-            finish = _write_shard(job, examples, shard, folder, progress, until)
-            before, last = last, finisher.submit(finish)
-            if before is not None:
-                before.result()
-    if last is not None:
-        last.result()
+            _write_shard(job, examples, shard, folder, progress, until, beside)
 
 
 def _write_shard(
-    job: Job, examples: Examples, shard: int, folder: Path, progress: Callable[[int], None], until: int
-) -> Callable[[], None]:
-    """Write a shard under a temporary name; gives what makes it durable under its own, with its receipt."""
+    job: Job,
+    examples: Examples,
+    shard: int,
+    folder: Path,
+    progress: Callable[[int], None],
+    until: int,
+    beside: "_Beside",
+) -> None:
     tally = _Tally()
     positions = job.positions(shard)
     target = folder / job.file(shard)
     with ExitStack() as stack:
-        temporary = stack.enter_context(written_whole(target))
-        with _Writer(temporary, job) as writer:
+        writer = stack.enter_context(_Writer(stack.enter_context(written_whole(target)), job))
+        with beside.at_rest_after_failure():
             for begin in positions[:: job.group_rows]:
                 end = min(begin + job.group_rows, positions.stop)
-                found = examples.slice(begin, end, until)
-                tally.add(found)
-                writer.write(found.table)
+                beside.do(partial(_write_group, writer, tally, examples.slice(begin, end, until)))
                 progress(end - begin)
-        examples.check()
-        written = stack.pop_all()
+            examples.check()
+        whole = stack.pop_all()
 
     def finish() -> None:
-        written.close()
+        with whole:
+            beside.refuse_after_failure()
         facts = {"file": job.file(shard), "build": job.digest, **file_facts(target), **tally.facts()}
         write_text(folder / job.receipt(shard), canonical_json({"facts": facts, "sha256": _digest(facts)}))
 
-    return finish
+    beside.do_always(finish)
+
+
+def _write_group(writer: "_Writer", tally: "_Tally", found: Slice) -> None:
+    tally.add(found)
+    writer.write(found.table)
+
+
+class _Beside:
+    """Does one thing after the other in a thread of its own, until one fails; few wait."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1)
+        self._waiting: deque[Future[None]] = deque()
+        self._failure: BaseException | None = None
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Have something done; raises what has failed."""
+        while len(self._waiting) >= _WAITING:
+            self._waiting.popleft().result()
+        self.refuse_after_failure()
+        self._submit(lambda: None if self._failure else work())
+
+    def do_always(self, work: Callable[[], None]) -> None:
+        """Have something done, even where what is done before it fails."""
+        self._submit(work)
+
+    def _submit(self, work: Callable[[], None]) -> None:
+        self._waiting.append(self._pool.submit(self._run, work))
+
+    def _run(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:
+            self._failure = self._failure or error
+
+    def refuse_after_failure(self) -> None:
+        """Raise what has failed."""
+        if self._failure:
+            raise self._failure
+
+    @contextmanager
+    def at_rest_after_failure(self) -> Iterator[None]:
+        """Where the block fails, nothing is being done any more when that is told."""
+        try:
+            yield
+        except BaseException:
+            wait(self._waiting)
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._pool.shutdown()
+        if kind is None:
+            self.refuse_after_failure()
 
 
 def read_receipt(job: Job, shard: int, folder: Path) -> dict[str, Any] | None:

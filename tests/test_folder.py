@@ -1,5 +1,6 @@
 """A build's folder: what is refused and left untouched, what is taken up again, what `replace` removes."""
 
+import gc
 import os
 import shutil
 from collections.abc import Callable
@@ -55,6 +56,7 @@ def cut_off(plan: fm.Plan, out: Path, shards: int) -> Path:
     writes = [number for number, call in enumerate(calls, 1) if call == "ParquetWriter.write_table"]
     with failing(writes[shards], "death"), pytest.raises(Died):
         built(plan, out, shard_rows=SHARD_ROWS)
+    gc.collect()  # the writers of a process that is dead write no more
     assert len(list(out.glob(".flanmix/0*.json"))) == len(list(out.glob("data/*.parquet"))) == shards
     assert not (out / "manifest.json").exists()
     return out
@@ -173,7 +175,7 @@ def test_what_is_finished_is_kept_and_the_rest_is_built(
 ) -> None:
     out = cut_off(plan, tmp_path / "out", finished)
     leftovers = [name for name in seen(out) if name.endswith(".tmp")]
-    assert len(leftovers) == 1  # the half written shard
+    assert len(leftovers) in (1, 2)  # the half written shard, and the one that was begun meanwhile
     before = {name: file for name, file in seen(out).items() if name.endswith(".parquet")}
     built(plan, out, shard_rows=SHARD_ROWS)
     assert {name: file for name, file in seen(out).items() if name in before} == before  # not written anew
