@@ -198,15 +198,19 @@ class _Reading:
         self.found: list[_Found] = []
         self.problems: list[Problem] = []
         self.broken: set[str] = set()
+        self._read: set[Path] = set()
 
     def folder(self, folder: Path, shown: str, strict: bool) -> None:
-        """Read every YAML file below a folder that errors call `shown`."""
+        """Read every YAML file below a folder that errors call `shown`, once where it lies below two of them."""
         if not folder.is_dir():
             what = "is no folder" if folder.exists() else "does not exist"
             hint = "name a folder of task, family or mixture YAML files"
             self.problems.append(Problem(what, file=shown, hint=hint))
             return
         for file in _yaml_files(folder):
+            if file.resolve() in self._read:
+                continue
+            self._read.add(file.resolve())
             label = os.path.join(shown, file.relative_to(folder)) if shown != "." else str(file.relative_to(folder))
             try:
                 item = read_file(file, label, strict=strict)

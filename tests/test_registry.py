@@ -352,3 +352,15 @@ def test_a_problem_in_a_plug_in_names_it(install: Callable[..., None]) -> None:
     install({"toys": "toys:TASKS"}, {"toys.py": SPECS.replace('"arithmetic"', '"arithmetik"')})
     with pytest.raises(SpecError, match=r"^plug-in 'toys' \(toys:TASKS\): type: no task type is called 'arithmetik'"):
         plugged()
+
+
+def test_a_file_below_two_of_the_folders_is_read_once(tmp_path: Path) -> None:
+    """As where a mixture lies beside the folder that is named with it."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/toy.yaml").write_text(
+        "task: toy/one\ntype: nli\nsource: {files: x.csv}\n"
+        "templates: [{name: ask, input: '{{ q }}', target: '{{ a }}'}]\n"
+    )
+    registry = load_registry(tmp_path / "mine", beside=tmp_path, bundled=False, plugins=False)
+    assert list(registry) == ["toy/one"]
+    assert list(load_registry(tmp_path, tmp_path / "mine", bundled=False, plugins=False)) == ["toy/one"]
