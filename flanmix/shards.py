@@ -27,9 +27,9 @@ from flanmix.plan import Plan
 Format = Literal["parquet", "arrow"]
 DATA, STATE = "data", ".flanmix"
 _MOST_BYTES = 1 << 30
-_AHEAD = 3
+_AHEAD = 5
 """How many row groups may be rendered at a time: more memory, and fewer passes over large sources."""
-_WAITING = 3
+_WAITING = 4
 """How many row groups may wait to be written, so that writing goes on while the next ones are rendered."""
 
 
