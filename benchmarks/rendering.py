@@ -21,7 +21,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from flanmix.render import NotColumnar, render
+from flanmix.render import Engine, NotColumnar, render
 from flanmix.spec import Template
 
 GOLDEN = Path(__file__).parent.parent.parent / "shared" / "p3" / "golden" / "golden.jsonl.gz"
@@ -74,12 +74,12 @@ def plain_table(rows: int) -> pa.Table:
 
 def measure(template: Template, table: pa.Table, rounds: int) -> tuple[float, float]:
     """Seconds by rows and by columns, each the best of some rounds, taken in turns; raises `NotColumnar`."""
-    seconds: dict[str, list[float]] = {"rows": [], "columns": []}
+    seconds: dict[Engine, list[float]] = {"rows": [], "columns": []}
     made = {}
     for _ in range(rounds):
         for engine, taken in seconds.items():
             started = time.process_time()
-            made[engine] = render(template, table, engine=engine)  # type: ignore[arg-type]
+            made[engine] = render(template, table, engine=engine)
             taken.append(time.process_time() - started)
     assert made["rows"].equals(made["columns"]), template.name
     return min(seconds["rows"]), min(seconds["columns"])

@@ -45,10 +45,11 @@ def compute(program: Expression | Program, names: Mapping[str, Value], rows: int
         return _by_rows(program, names, rows, fail)
     if isinstance(value, Const):
         value = Coded(np.zeros(rows, np.int64), [value.value])
-    reasons = {}
-    for place in _nulls(value).tolist():
-        _, reasons[place] = _of_row(program, _row(names, place), place, fail)
-    return Computed(value, reasons)
+    places = _nulls(value)
+    empty = _rows({name: take(each, places) for name, each in names.items()}, len(places))
+    return Computed(
+        value, {at: _of_row(program, row, at, fail)[1] for at, row in zip(places.tolist(), empty, strict=True)}
+    )
 
 
 def holds(program: Expression, names: Mapping[str, Value], rows: int, fail: Fail) -> tuple[Mask, Mapping[int, str]]:
@@ -87,10 +88,6 @@ def _rows(names: Mapping[str, Value], rows: int) -> Iterator[dict[str, Any]]:
     columns = [iter(in_every_row(value)) for value in names.values()]
     for _ in range(rows):
         yield dict(zip(names, map(next, columns), strict=True))
-
-
-def _row(names: Mapping[str, Value], place: int) -> dict[str, Any]:
-    return next(_rows({name: take(value, np.array([place])) for name, value in names.items()}, 1))
 
 
 def _of_row(program: Expression | Program, row: Mapping[str, Any], place: int, fail: Fail) -> tuple[Any, str]:

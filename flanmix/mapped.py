@@ -15,8 +15,9 @@ import pyarrow as pa
 
 from flanmix.errors import Problem, SourceError
 from flanmix.order import Ints
+from flanmix.words import ROW as ROW
 
-ROW, GUARD = "fm_row", "fm_guard"
+GUARD = "fm_guard"
 _STRETCH = 16 << 20
 _HELD_BYTES = 16 << 20
 """Bytes of a file that may be read before its pages are given back."""

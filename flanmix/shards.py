@@ -139,13 +139,10 @@ class _Beside:
         while len(self._waiting) >= _WAITING:
             self._waiting.popleft().result()
         self.refuse_after_failure()
-        self._submit(lambda: None if self._failure else work())
+        self.do_always(lambda: None if self._failure else work())
 
     def do_always(self, work: Callable[[], None]) -> None:
         """Have something done, even where what is done before it fails."""
-        self._submit(work)
-
-    def _submit(self, work: Callable[[], None]) -> None:
         self._waiting.append(self._pool.submit(self._run, work))
 
     def _run(self, work: Callable[[], None]) -> None:

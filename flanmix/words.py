@@ -41,6 +41,9 @@ STYLES = ("inverted", "cot", "options")
 PLAIN = "plain"
 """The style of a template that carries none of `STYLES`."""
 
+ROW = "fm_row"
+"""The column that says which row of its source a row is, from 0."""
+
 
 def count_of(number: int, noun: str) -> str:
     """A number of things in words.

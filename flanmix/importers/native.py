@@ -6,6 +6,7 @@ from jinja2 import nodes
 
 from flanmix.importers.edges import trimmed
 from flanmix.importers.pieces import NotNative, pieces_of, split, tree_of, with_choices, with_plain_newlines
+from flanmix.render import names_read
 from flanmix.render.environment import BUILT_IN, BadTemplate, compile_template, variables_of
 from flanmix.render.limits import UNSAFE_METHODS
 from flanmix.render.promptsource import CHOICES, PROTECTED, SEPARATOR, compile_dialect
@@ -266,6 +267,5 @@ def _set_tags(text: str) -> Iterator[tuple[str, str]]:
 
 def fields_of(template: Template) -> frozenset[str]:
     """The names that a template reads from a row; raises `BadTemplate`."""
-    own = {CHOICES, "zip"} if template.dialect == "promptsource" else set()
-    names = {name for text in template.texts.values() for name in variables_of(text, template.dialect)}
-    return frozenset(names - own - BUILT_IN["native"])
+    names = (names_read(template, key) for key in template.texts)
+    return frozenset().union(*names) - BUILT_IN[template.dialect]

@@ -15,6 +15,7 @@ from flanmix.render.printing import Texts, in_rows
 from flanmix.render.rows import RowError, render_rows
 from flanmix.render.values import NotColumnar, Value, column_of
 from flanmix.spec import Template
+from flanmix.words import ROW
 
 __all__ = [
     "Engine",
@@ -31,8 +32,6 @@ __all__ = [
 
 Engine = Literal["auto", "columns", "rows"]
 T = TypeVar("T")
-ROW = "fm_row"
-"""The column that says which row of its source each row is; without it they count from 0."""
 
 
 def render(

@@ -1,7 +1,9 @@
 """Jinja expressions over columns: kernels where there are some, Jinja's own code once per distinct value elsewhere."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -50,7 +52,7 @@ _PLAIN = (
 """Nodes whose value is a pure function of the values of their children."""
 
 
-class Expression:
+class Expression(ABC):
     """A compiled expression. `by_kernel` says that its value is likely to be made by kernels alone."""
 
     by_kernel = True
@@ -58,9 +60,9 @@ class Expression:
     def __init__(self, node: nodes.Node) -> None:
         self.node: nodes.Node = node
 
+    @abstractmethod
     def value(self, frame: Frame) -> Value:
         """The value in every row of a frame; raises `NotColumnar`, and whatever the expression raises in some row."""
-        raise NotImplementedError
 
     def truth(self, frame: Frame) -> bool | Mask:
         """In which rows the value is true."""
@@ -94,12 +96,19 @@ class _Computed(Expression):
             made = self.kernel(values, frame.dialect)
             if made is not None:
                 return made
-        return apply(self._function(frame), values) if values else Const(self._function(frame)([()])[0])
+        own = list(dict(zip(self._keys, values, strict=True)).values())
+        return apply(self._function(frame), own) if own else Const(self._function(frame)([()])[0])
+
+    @cached_property
+    def _keys(self) -> list[str | int]:
+        """What tells leaves apart: a name that is read several times is one."""
+        return [leaf.name if isinstance(leaf, _Name) else number for number, leaf in enumerate(self.leaves)]
 
     def _function(self, frame: Frame) -> Callable[[Any], list[Any]]:
         if self._compiled is None:
-            names = {id(leaf.node): f"fm_{number}" for number, leaf in enumerate(self.leaves)}
-            self._compiled = compile_function(_with_names(self.node, names), list(names.values()), frame.dialect)
+            names = {key: f"fm_{number}" for number, key in enumerate(dict.fromkeys(self._keys))}
+            named = {id(leaf.node): names[key] for leaf, key in zip(self.leaves, self._keys, strict=True)}
+            self._compiled = compile_function(_with_names(self.node, named), list(names.values()), frame.dialect)
         return self._compiled
 
 

@@ -10,7 +10,6 @@ from flanmix.render.environment import outside_row
 from flanmix.render.limits import MAX_STEPS
 from flanmix.render.values import (
     NO_TEXT,
-    Coded,
     Column,
     Const,
     Mask,
@@ -104,6 +103,3 @@ class Frame:
     def draw(self, place: int) -> Words:
         """A random word for each row, for one place of the template."""
         return self.table.draw(place)[self.roots]
-
-
-__all__ = ["Coded", "Frame", "Table"]

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from flanmix.order import Ints
 from flanmix.render.environment import NullPrinted, text_of
 from flanmix.render.limits import MAX_OUTPUT
-from flanmix.render.values import NO_TEXT, TEXT, Coded, Column, Const, NotColumnar, Value, objects, refuse_large, used
+from flanmix.render.values import NO_TEXT, TEXT, Column, Const, NotColumnar, Value, objects, refuse_large, used
 from flanmix.spec import Dialect
 
 Texts: TypeAlias = str | pa.Array
@@ -125,16 +125,3 @@ def scatter(parts: Sequence[tuple[Any, Texts]], rows: int) -> Texts:
 def text_value(texts: Texts) -> Value:
     """Texts as a value that expressions can use."""
     return Const(texts) if isinstance(texts, str) else Column(texts, NO_TEXT)
-
-
-__all__ = [
-    "Coded",
-    "Texts",
-    "in_rows",
-    "join_made",
-    "join_texts",
-    "print_value",
-    "refuse_long",
-    "scatter",
-    "text_value",
-]

@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 from jinja2 import nodes
 
 from flanmix.order import Ints
-from flanmix.render.environment import undefined
 from flanmix.render.expressions import Expression, compile_expression
 from flanmix.render.frames import Frame
 from flanmix.render.kernels import join_groups
@@ -121,8 +120,7 @@ def _set(node: nodes.Assign | nodes.AssignBlock, loops: int) -> Statement:
     if isinstance(node, nodes.AssignBlock):
         if node.filter is not None:
             raise NotColumnar("'set' with a filter around a block", node.lineno)
-        body = compile_body(node.body, loops)
-        make: Callable[[Frame], Value] = lambda frame: text_value(join_made(body(_inside(frame)), frame.rows))  # noqa: E731
+        make = _text_of_block(compile_body(node.body, loops))
     else:
         make = compile_expression(node.node, loops).value
 
@@ -131,6 +129,10 @@ def _set(node: nodes.Assign | nodes.AssignBlock, loops: int) -> Statement:
         return []
 
     return run
+
+
+def _text_of_block(body: Statement) -> Callable[[Frame], Value]:
+    return lambda frame: text_value(join_made(body(_inside(frame)), frame.rows))
 
 
 def _inside(frame: Frame) -> Frame:
@@ -312,6 +314,3 @@ def _set_loop(frame: Frame, lengths: Ints) -> None:
     }
     for name, array in offered.items():
         frame.set(f"loop.{name}", Column(pa.array(array)))
-
-
-__all__ = ["Statement", "compile_body", "undefined"]

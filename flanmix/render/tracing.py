@@ -11,9 +11,9 @@ from jinja2.visitor import NodeTransformer
 
 from flanmix.render import promptsource
 from flanmix.render.environment import Program, compile_template, compile_tree, parse, variables_of
-from flanmix.spec import Dialect, Template
+from flanmix.spec import Dialect
 
-__all__ = ["Run", "Template", "trace", "trace_parts"]
+__all__ = ["Run", "trace", "trace_parts"]
 
 _MARK = "\N{INVISIBLE SEPARATOR}\x1a"
 """Begins and ends a trace mark: data that holds it is shown without colour, never wrongly coloured."""
@@ -92,6 +92,7 @@ def trace(text: str, row: Mapping[str, Any]) -> tuple[Run, ...]:
 def trace_parts(programs: promptsource.Programs, row: Mapping[str, Any], number: int = 0) -> list[tuple[Run, ...]]:
     """As `trace`, for each part of a template of the dialect `promptsource`; `number` is the row's in its source.
 
+    >>> from flanmix.spec import Template
     >>> template = Template("ask", dialect="promptsource", jinja="Q: {{ question }} ||| yes")
     >>> trace_parts(promptsource.compile_dialect(template), {"question": "Why?"})[1]
     (Run(text='yes', fields=()),)
