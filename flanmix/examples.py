@@ -16,10 +16,14 @@ from flanmix.layouts import METADATA
 from flanmix.mapped import GUARD, ROW, Mapped, RowFile
 from flanmix.order import Ints
 from flanmix.plan import NO_TEMPLATE, Plan, PlannedTemplate
-from flanmix.render import RowError, render_pair
+from flanmix.render import RowError, render_pieces
+from flanmix.render.picking import Rows
+from flanmix.render.viewing import Joined, Piece, join
 
-_HELD_BYTES = 32 << 20
-"""Bytes of all files whose pages may be held at a time."""
+_HELD_BYTES = 1 << 30
+"""Bytes of files that are held whole while they are built from; larger ones are read in stretches."""
+_READ_BYTES = 32 << 20
+"""Bytes of larger files whose pages may be held at a time."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +82,14 @@ class Examples:
             mapped.check()
 
     @cached_property
+    def _small(self) -> bool:
+        """Whether all files may be held at a time."""
+        return sum(Path(str(file)).stat().st_size for file in self._files) <= _HELD_BYTES
+
+    @property
     def _reach(self) -> int:
         """How many positions to draw at a time: more than are asked for only where files are too large to be held."""
-        return self._ahead if sum(Path(str(file)).stat().st_size for file in self._files) > _HELD_BYTES else 1
+        return 1 if self._small else self._ahead
 
     def slice(self, start: int, stop: int, until: int = 0) -> Slice:
         """Render positions `start` … `stop` - 1; raises `TemplateError` with the template's place and the row.
@@ -110,55 +119,42 @@ class Examples:
         stretch = _Stretch.empty(start, tasks)
         for task, places in _places_of_each(tasks):
             self._draw_of_task(task, draws[places], places, stretch)
-            if sum(mapped.held for mapped in self._mapped.values()) > _HELD_BYTES:
+            if sum(mapped.held for mapped in self._mapped.values()) > _READ_BYTES:
                 self.release()
         return stretch
 
     def _draw_of_task(self, task: int, draws: Ints, places: Ints, stretch: "_Stretch") -> None:
         """Render the draws of one task that stand at `places` of a stretch."""
         if task not in self._mapped:
-            self._mapped[task] = Mapped(self._files[task])
+            self._mapped[task] = Mapped(self._files[task], whole=self._ahead > 1 and self._small)
         epochs, indices = self.plan.indices(task, draws)
-        by_row = np.argsort(indices)  # a file's pages are read in order
-        rows = self._mapped[task].take(indices[by_row])
-        at = np.empty_like(by_row)
-        at[by_row] = np.arange(len(by_row))
-        numbers, guards = (np.asarray(rows.column(name))[at] for name in (ROW, GUARD))
-        chosen = self.plan.templates(task, draws, epochs, numbers, guards)
+        rows = self._mapped[task].pick(indices)
+        numbers = rows.numbers(ROW)
+        chosen = self.plan.templates(task, draws, epochs, numbers, rows.numbers(GUARD))
         stretch.rows[places], stretch.epochs[places], stretch.templates[places] = numbers, epochs, chosen
-        groups = [group for group in _places_of_each(chosen) if group[0] != NO_TEMPLATE]
-        rows = rows.take(pa.array(np.concatenate([at[:0], *(at[members] for _, members in groups)])))
-        for template, members in groups:
-            rendered = self._render(task, template, rows.slice(0, len(members)))
-            stretch.texts.append(_Texts(places[members], *rendered))
-            rows = rows.slice(len(members))
+        for template, members in _places_of_each(chosen):
+            if template != NO_TEMPLATE:
+                rendered = self._render(task, template, rows.at(members))
+                for name, pieces in rendered.items():
+                    stretch.texts[name].append(Joined(places[members], pieces))
 
     def _assemble(self, stretch: "_Stretch") -> Slice:
         """The kept examples of a stretch in their order, and why the others are dropped."""
-        order = np.full(len(stretch.tasks), -1)
-        found = np.concatenate([order[:0], *(piece.places for piece in stretch.texts)])
-        order[found] = np.arange(len(found))
-        places = np.flatnonzero(order >= 0)
-        back = pa.array(order[places])
-        none = pa.array([], pa.large_string())
-        columns = {
-            "input": pa.concat_arrays([none, *(piece.inputs for piece in stretch.texts)]).take(back),
-            "target": pa.concat_arrays([none, *(piece.targets for piece in stretch.texts)]).take(back),
+        tasks, templates = stretch.tasks, stretch.templates
+        columns = {name: join(texts, len(tasks)) for name, texts in stretch.texts.items()}
+        reasons = {
+            "no template of a wanted style applies": templates == NO_TEMPLATE,
+            "does not have two parts": self._in_dialect[tasks, templates] & np.asarray(columns["input"].is_null()),
         }
-        tasks = stretch.tasks
-        in_dialect = self._in_dialect[tasks[places], stretch.templates[places]]
-        reasons = {"does not have two parts": in_dialect & np.asarray(columns["input"].is_null())}
         for name, array in columns.items():
             reasons[f"{name} needs a value that is missing"] = np.asarray(array.is_null())
             reasons[f"{name} is blank"] = np.asarray(pc.fill_null(_is_blank(array), False))
         dropped: Counter[tuple[str, str]] = Counter()
-        unserved = np.flatnonzero(stretch.templates == NO_TEMPLATE)
-        _tally(dropped, self._names_of(tasks[unserved]), "no template of a wanted style applies")
-        keep = np.ones(len(places), bool)
+        keep = np.ones(len(tasks), bool)
         for reason, lost in reasons.items():
-            _tally(dropped, self._names_of(tasks[places[keep & lost]]), reason)
+            _tally(dropped, self._names_of(tasks[keep & lost]), reason)
             keep &= ~lost
-        places = places[keep]
+        places = np.flatnonzero(keep)
         kept = list(columns.values()) if keep.all() else [array.filter(pa.array(keep)) for array in columns.values()]
         metadata = self._metadata(stretch, places)
         return Slice(pa.table([*kept, *metadata, pa.array(places + stretch.start)], schema=self._schema), dropped)
@@ -166,12 +162,12 @@ class Examples:
     def _names_of(self, tasks: Ints) -> list[str]:
         return [self.names[task] for task in tasks]
 
-    def _render(self, task: int, template: int, rows: pa.Table) -> tuple[pa.Array, pa.Array]:
+    def _render(self, task: int, template: int, rows: Rows) -> Mapping[str, list[Piece]]:
         planned = self.plan.tasks[task].templates[template]
         try:
-            return render_pair(planned.template, rows, seed=self.plan.seed, task=self.names[task], name=planned.id)
+            return render_pieces(planned.template, rows, seed=self.plan.seed, task=self.names[task], name=planned.id)
         except RowError as error:
-            number = rows.column(ROW)[error.index].as_py()
+            number = rows.table.column(ROW)[error.index].as_py()
             what = f"row {number} of the task {self.names[task]}: {error}"
             raise TemplateError(Problem(what, file=planned.where, hint="guard the template with 'when'")) from error
 
@@ -213,25 +209,11 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class _Texts:
-    """The texts of one template, with their places in a stretch, which ascend."""
-
-    places: Ints
-    inputs: pa.Array
-    targets: pa.Array
-
-    def between(self, start: int, stop: int) -> "_Texts":
-        """Those at places `start` … `stop` - 1, counted from `start`."""
-        first, last = np.searchsorted(self.places, [start, stop]).tolist()
-        return _Texts(self.places[first:last] - start, *(text[first:last] for text in (self.inputs, self.targets)))
-
-
-@dataclass(frozen=True)
 class _Stretch:
-    """What was drawn at positions from `start`, and the rendered texts."""
+    """What was drawn at positions from `start`, and the texts of both sides, which are yet to be joined."""
 
     start: int
-    texts: list[_Texts]
+    texts: Mapping[str, list[Joined]]
     tasks: Ints
     rows: Ints
     epochs: Ints
@@ -239,7 +221,12 @@ class _Stretch:
 
     @classmethod
     def empty(cls, start: int, tasks: Ints) -> "_Stretch":
-        return cls(start, [], tasks, *(np.full(len(tasks), NO_TEMPLATE, np.int64) for _ in range(3)))
+        return cls(
+            start,
+            {"input": [], "target": []},
+            tasks,
+            *(np.full(len(tasks), NO_TEMPLATE, np.int64) for _ in range(3)),
+        )
 
     @property
     def stop(self) -> int:
@@ -247,9 +234,12 @@ class _Stretch:
 
     def between(self, start: int, stop: int) -> "_Stretch":
         """The part at positions `start` … `stop` - 1."""
+        if (start, stop) == (self.start, self.stop):
+            return self
         first, last = start - self.start, stop - self.start
         drawn = (array[first:last] for array in (self.tasks, self.rows, self.epochs, self.templates))
-        return _Stretch(start, [text.between(first, last) for text in self.texts], *drawn)
+        texts = {name: [joined.between(first, last) for joined in side] for name, side in self.texts.items()}
+        return _Stretch(start, texts, *drawn)
 
 
 def _places_of_each(codes: Ints) -> Iterator[tuple[int, Ints]]:

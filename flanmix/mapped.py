@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from flanmix.errors import Problem, SourceError
 from flanmix.order import Ints
+from flanmix.render.picking import Rows, ViewedTable
 from flanmix.words import ROW as ROW
 
 GUARD = "fm_guard"
@@ -90,12 +91,13 @@ RowFile = Path | Original
 
 
 class Mapped:
-    """An Arrow IPC file (or stream), memory-mapped.
+    """An Arrow IPC file (or stream), memory-mapped; `whole` says that its pages may all be held at a time.
 
     Raises `OSError` or `pa.ArrowInvalid` where it is none, `SourceError` where it is no longer what was planned with.
     """
 
-    def __init__(self, file: RowFile) -> None:
+    def __init__(self, file: RowFile, *, whole: bool = False) -> None:
+        self._whole = whole
         self._original = file if isinstance(file, Original) else None
         self.held = 0
         self.check()
@@ -160,6 +162,19 @@ class Mapped:
         if self._original:
             pieces = [piece.select(list(dict.fromkeys(self._original.columns.values()))) for piece in pieces]
         return pieces, np.cumsum([0, *map(len, pieces)]), [piece.nbytes for piece in pieces]
+
+    @cached_property
+    def _viewed(self) -> ViewedTable:
+        return ViewedTable(self.table)
+
+    def pick(self, rows: Ints) -> Rows:
+        """Rows in any order: pointed at in a file that may be held whole, else copied."""
+        if self._whole:
+            return Rows(self._viewed, rows)
+        ascending = np.argsort(rows)  # a file's pages are read in order
+        places = np.empty_like(ascending)
+        places[ascending] = np.arange(len(rows))
+        return Rows(ViewedTable(self.take(rows[ascending])), places)
 
     def take(self, rows: Ints) -> pa.Table:
         """The rows of these numbers, which ascend. Pages are given back on the way, so that few are held at a time."""

@@ -8,12 +8,15 @@ import numpy as np
 import pyarrow as pa
 
 from flanmix.order import Ints
-from flanmix.render import promptsource
-from flanmix.render.columns import no_draws, reason_for_rows, render_columns
+from flanmix.render import columns, promptsource
+from flanmix.render.columns import reason_for_rows, render_columns
 from flanmix.render.environment import Program, compile_template
-from flanmix.render.printing import Texts, in_rows
+from flanmix.render.limits import MAX_OUTPUT
+from flanmix.render.picking import Rows
+from flanmix.render.printing import Texts, bytes_at_most, in_rows, join_texts
 from flanmix.render.rows import RowError, render_rows
 from flanmix.render.values import NotColumnar, Value, column_of
+from flanmix.render.viewing import Piece
 from flanmix.spec import Template
 from flanmix.words import ROW
 
@@ -27,6 +30,7 @@ __all__ = [
     "names_read",
     "render",
     "render_pair",
+    "render_pieces",
     "render_text",
 ]
 
@@ -106,6 +110,26 @@ def render_pair(
     return promptsource.pair(parts, table.num_rows)
 
 
+def render_pieces(
+    template: Template, rows: Rows, *, seed: int = 0, task: str = "", name: str = ""
+) -> dict[str, list[Piece]]:
+    """As `render_pair`, nothing copied that need not be: the pieces of each row's `input` and `target`."""
+    if template.dialect == "native":
+        return {side: _pieces(text, rows) for side, text in template.texts.items()}
+    inputs, targets = render_pair(template, rows.table, seed=seed, task=task, name=name)
+    return {"input": [inputs], "target": [targets]}
+
+
+def _pieces(text: str, rows: Rows) -> list[Piece]:
+    program = compile_template(text)
+
+    def by_columns() -> list[Piece]:
+        pieces = columns.render_pieces(program, rows.names(program.variables), len(rows), columns.no_draws)
+        return pieces if bytes_at_most(pieces) <= MAX_OUTPUT else [join_texts(pieces)]
+
+    return _by_engine("auto", by_columns, lambda: [render_rows(program, rows.table)])
+
+
 def render_text(text: str, table: pa.Table, *, engine: Engine = "auto") -> pa.Array:
     """Render one native template text over a table of fields: `large_string`, as long as the table."""
     program = compile_template(text)
@@ -114,7 +138,7 @@ def render_text(text: str, table: pa.Table, *, engine: Engine = "auto") -> pa.Ar
 
 def _text_by_columns(program: Program, table: pa.Table) -> pa.Array:
     names = {name: column_of(table.column(name)) for name in table.column_names if name in program.variables}
-    texts = render_columns(program, names, table.num_rows, no_draws)
+    texts = render_columns(program, names, table.num_rows, columns.no_draws)
     return in_rows(texts, table.num_rows)
 
 

@@ -16,7 +16,8 @@ from flanmix.render.frames import Frame, Table
 from flanmix.render.printing import Texts, in_rows, join_texts
 from flanmix.render.scopes import refuse_early_use
 from flanmix.render.statements import Statement, compile_body
-from flanmix.render.values import TEXT, Coded, Const, NotColumnar, TooLarge, Value, take, with_identity
+from flanmix.render.values import TEXT, Coded, Const, NotColumnar, TooLarge, Value, settled, take, with_identity
+from flanmix.render.viewing import Picked, Piece
 
 _RAISED_BY_TEMPLATES = (
     *(ArithmeticError, AttributeError, LookupError, RuntimeError, TemplateError, TypeError, ValueError),
@@ -54,13 +55,19 @@ def render_columns(program: Program, names: Mapping[str, Value], rows: int, draw
     return join_texts(render_pieces(program, names, rows, draw))
 
 
-def render_pieces(program: Program, names: Mapping[str, Value], rows: int, draw: Callable[[int], Words]) -> list[Texts]:
+def render_pieces(
+    program: Program, names: Mapping[str, Value | Picked], rows: int, draw: Callable[[int], Words]
+) -> list[Piece]:
     """As `render_columns`, in pieces that are yet to be joined: texts of the template itself, and what it prints."""
     statement = _compiled(program)
     if isinstance(statement, NotColumnar):
         raise NotColumnar(statement.reason, statement.line)
     try:
-        read = {name: with_identity(value) for name, value in names.items() if name in program.variables}
+        read = {
+            name: value if isinstance(value, Picked) else with_identity(value)
+            for name, value in names.items()
+            if name in program.variables
+        }
         table = Table(rows, read, program.dialect, draw)
         pieces = statement(Frame(table)) if rows else []
         for piece in pieces:
@@ -80,7 +87,7 @@ def evaluate_columns(expression: Expression, names: Mapping[str, Value], rows: i
     compiled = _compiled_expression(expression)
     if isinstance(compiled, NotColumnar):
         raise NotColumnar(compiled.reason, compiled.line)
-    own = {name: with_identity(value) for name, value in names.items()}
+    own: dict[str, Value | Picked] = {name: with_identity(value) for name, value in names.items()}
     try:
         table = Table(rows, own, "native", no_draws)
         value = compiled.value(Frame(table))
@@ -111,12 +118,12 @@ def _drawn(draw: Callable[[int], Words], rows: Ints, place: int) -> Words:
     return draw(place)[rows]
 
 
-def _by_halves(program: Program, names: Mapping[str, Value], rows: int, draw: Callable[[int], Words]) -> Texts:
+def _by_halves(program: Program, names: Mapping[str, Value | Picked], rows: int, draw: Callable[[int], Words]) -> Texts:
     if rows == 1:
         raise NotColumnar("a value or text is repeated so often that it takes too much memory")
     made = []
     for places in np.array_split(np.arange(rows), 2):
-        own = {name: take(value, places) for name, value in names.items()}
+        own = {name: take(settled(value), places) for name, value in names.items()}
         texts = render_columns(program, own, len(places), partial(_drawn, draw, places))
         made.append(in_rows(texts, len(places)))
     return pa.concat_arrays(made)

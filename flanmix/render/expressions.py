@@ -15,9 +15,10 @@ from flanmix.render.environment import NO_ELSE, compile_function
 from flanmix.render.frames import Frame
 from flanmix.render.kernels import Kernel
 from flanmix.render.limits import SMALL_METHODS
-from flanmix.render.printing import Texts, join_made, print_value, scatter, text_value
+from flanmix.render.printing import join_made, print_value, scatter, text_value
 from flanmix.render.promptsource_filters import RANDOM
 from flanmix.render.values import Column, Const, Mask, NotColumnar, Value, apply, merge, take, truth
+from flanmix.render.viewing import Piece
 
 _PURE_METHODS = SMALL_METHODS | {
     *("center", "format", "get", "isascii", "isidentifier", "isoformat", "isprintable", "items", "is_integer", "join"),
@@ -68,7 +69,7 @@ class Expression(ABC):
         """In which rows the value is true."""
         return truth(self.value(frame))
 
-    def print(self, frame: Frame) -> list[Texts]:
+    def print(self, frame: Frame) -> list[Piece]:
         """What the value prints, in pieces to be joined."""
         return [print_value(self.value(frame), frame.dialect, frame.rows)]
 
@@ -80,6 +81,10 @@ class _Name(Expression):
 
     def value(self, frame: Frame) -> Value:
         return frame.of(self.name)
+
+    def print(self, frame: Frame) -> list[Piece]:
+        picked = frame.picked(self.name)
+        return super().print(frame) if picked is None else [picked]
 
 
 class _Computed(Expression):
@@ -131,7 +136,7 @@ class _Choice(Expression):
         chosen = self.yes if side else self.no
         return chosen.value(frame) if chosen else Const(NO_ELSE)
 
-    def print(self, frame: Frame) -> list[Texts]:
+    def print(self, frame: Frame) -> list[Piece]:
         where = self.test.truth(frame)
         if isinstance(where, bool):
             return self._printed(frame, where)
@@ -139,7 +144,7 @@ class _Choice(Expression):
         parts = [(p, join_made(self._printed(frame.at(p), side), len(p))) for p, side in groups if len(p)]
         return [scatter(parts, frame.rows)]
 
-    def _printed(self, frame: Frame, side: bool) -> list[Texts]:
+    def _printed(self, frame: Frame, side: bool) -> list[Piece]:
         chosen = self.yes if side else self.no
         return chosen.print(frame) if chosen else []
 
@@ -197,7 +202,7 @@ class _Concat(Expression):
     def value(self, frame: Frame) -> Value:
         return text_value(join_made(self.print(frame), frame.rows))
 
-    def print(self, frame: Frame) -> list[Texts]:
+    def print(self, frame: Frame) -> list[Piece]:
         return [text for piece in self.pieces for text in piece.print(frame)]
 
 

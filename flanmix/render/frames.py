@@ -17,8 +17,10 @@ from flanmix.render.values import (
     Value,
     refuse_iterators,
     refuse_large,
+    settled,
     take,
 )
+from flanmix.render.viewing import Picked
 from flanmix.spec import Dialect
 
 
@@ -30,7 +32,7 @@ class Table:
     """
 
     rows: int
-    names: dict[str, Value]
+    names: dict[str, Value | Picked]
     dialect: Dialect
     draw: Callable[[int], Words]
     steps: Ints = field(init=False)
@@ -47,7 +49,7 @@ class Frame:
     def __init__(self, table: Table, outer: "Frame | None" = None, places: Ints | None = None) -> None:
         self.table, self.outer, self.places = table, outer, places
         self.rows: int = len(places) if places is not None else outer.rows if outer else table.rows
-        self.names: dict[str, Value] = {} if outer else table.names
+        self.names: dict[str, Value | Picked] = {} if outer else table.names
         self._taken: dict[str, Value] = {}
 
     @property
@@ -60,9 +62,14 @@ class Frame:
         found = self._find(name)
         return Const(outside_row(name, self.dialect)) if found is None else found
 
+    def picked(self, name: str) -> Picked | None:
+        """What a name stands for, where it is texts that were not copied so far and need not be to be printed."""
+        found = None if self.outer else self.names.get(name)
+        return found if isinstance(found, Picked) else None
+
     def _find(self, name: str) -> Value | None:
         if name in self.names:
-            return self.names[name]
+            return settled(self.names[name])
         if self.outer is None:
             return None
         if self.places is None:

@@ -11,6 +11,7 @@ from flanmix.order import Ints
 from flanmix.render.environment import NullPrinted, text_of
 from flanmix.render.limits import MAX_OUTPUT
 from flanmix.render.values import NO_TEXT, TEXT, Column, Const, NotColumnar, Value, objects, refuse_large, used
+from flanmix.render.viewing import Picked, Piece
 from flanmix.spec import Dialect
 
 Texts: TypeAlias = str | pa.Array
@@ -66,10 +67,10 @@ def _printed_column(column: Column, dialect: Dialect) -> pa.Array | None:
     return array if text is None else array.fill_null(text)
 
 
-def join_texts(pieces: Sequence[Texts]) -> Texts:
+def join_texts(pieces: Sequence[Piece]) -> Texts:
     """The pieces of every row, one after the other: null where any of them is. Raises `NotColumnar`."""
     joined: list[Texts] = []
-    for piece in pieces:
+    for piece in map(copied, pieces):
         if isinstance(piece, str) and joined and isinstance(joined[-1], str):
             joined[-1] += piece
         elif not isinstance(piece, str) or piece:
@@ -86,20 +87,33 @@ def join_texts(pieces: Sequence[Texts]) -> Texts:
     return made
 
 
-def join_made(pieces: Sequence[Texts], rows: int) -> Texts:
+def copied(piece: Piece) -> Texts:
+    """A piece as texts of its own."""
+    return piece.array if isinstance(piece, Picked) else piece
+
+
+def join_made(pieces: Sequence[Piece], rows: int) -> Texts:
     """As `join_texts`, for text that is made on the way to that of a row; raises `TooLarge` where it is very much."""
-    refuse_large(sum(len(piece) * rows if isinstance(piece, str) else piece.nbytes for piece in pieces))
-    return join_texts(pieces)
+    texts = [copied(piece) for piece in pieces]
+    refuse_large(sum(len(text) * rows if isinstance(text, str) else text.nbytes for text in texts))
+    return join_texts(texts)
 
 
-def longest(texts: Texts) -> int:
-    """The bytes of the longest text."""
+def longest(texts: Piece) -> int:
+    """The bytes of the longest text, or more where it is not known."""
+    if isinstance(texts, Picked):
+        return texts.of.longest
     return len(texts.encode()) if isinstance(texts, str) else pc.max(pc.binary_length(texts)).as_py() or 0
 
 
-def refuse_long(*texts: Texts) -> None:
+def bytes_at_most(pieces: Sequence[Piece]) -> int:
+    """Bytes that no text made of these pieces exceeds."""
+    return sum(map(longest, pieces))
+
+
+def refuse_long(*texts: Piece) -> None:
     """Raise `NotColumnar` where texts have, together, more bytes than one may have characters: they must be counted."""
-    if sum(map(longest, texts)) > MAX_OUTPUT:
+    if bytes_at_most(texts) > MAX_OUTPUT:
         raise NotColumnar("a text is so long that its characters must be counted")
 
 

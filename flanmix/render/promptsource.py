@@ -17,7 +17,7 @@ from flanmix.order import Ints, Words, key64, keyed_words
 from flanmix.render.columns import render_columns, render_pieces
 from flanmix.render.environment import Program, compile_template
 from flanmix.render.kernels import replaced
-from flanmix.render.printing import Texts, in_rows, join_texts, refuse_long
+from flanmix.render.printing import Texts, copied, in_rows, join_texts, refuse_long
 from flanmix.render.rows import arrow_of, drawing, each_row, rows_of
 from flanmix.render.values import TEXT, Column, Const, Value, column_of, is_text
 from flanmix.spec import Template
@@ -136,7 +136,7 @@ def by_columns(programs: Programs, table: pa.Table, rows: Ints) -> tuple[list[Te
     if programs.choices is not None:
         choices = _choices(render_columns(programs.choices, names, len(rows), _words(programs, 1, rows)))
     pieces = render_pieces(programs.jinja, {**names, CHOICES: choices}, len(rows), _words(programs, 0, rows))
-    return _parted(pieces), choices
+    return _parted([copied(piece) for piece in pieces]), choices
 
 
 def _words(programs: Programs, program: int, rows: Ints) -> Callable[[int], Words]:

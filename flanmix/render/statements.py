@@ -32,15 +32,16 @@ from flanmix.render.values import (
     used,
     whole,
 )
+from flanmix.render.viewing import Piece
 
-Statement: TypeAlias = Callable[[Frame], list[Texts]]
+Statement: TypeAlias = Callable[[Frame], list[Piece]]
 
 
 def compile_body(body: Sequence[nodes.Node], loops: int = 0) -> Statement:
     """Statements one after the other, inside `loops` loops; raises `NotColumnar` with what needs rows."""
     statements = [_statement(node, loops) for node in body]
 
-    def run(frame: Frame) -> list[Texts]:
+    def run(frame: Frame) -> list[Piece]:
         return [text for statement in statements for text in statement(frame)]
 
     return run
@@ -71,8 +72,8 @@ def _output(node: nodes.Output, loops: int) -> Statement:
         for child in node.nodes
     ]
 
-    def run(frame: Frame) -> list[Texts]:
-        texts: list[Texts] = []
+    def run(frame: Frame) -> list[Piece]:
+        texts: list[Piece] = []
         for piece in pieces:
             texts += [piece] if isinstance(piece, str) else piece.print(frame)
         return texts
@@ -84,7 +85,7 @@ def _if(node: nodes.If, loops: int) -> Statement:
     branches = [(compile_expression(each.test, loops), compile_body(each.body, loops)) for each in (node, *node.elif_)]
     otherwise = compile_body(node.else_, loops)
 
-    def run(frame: Frame) -> list[Texts]:
+    def run(frame: Frame) -> list[Piece]:
         parts: list[tuple[Ints, Texts, Frame]] = []
         left, places = frame, np.arange(frame.rows)
 
@@ -124,7 +125,7 @@ def _set(node: nodes.Assign | nodes.AssignBlock, loops: int) -> Statement:
     else:
         make = compile_expression(node.node, loops).value
 
-    def run(frame: Frame) -> list[Texts]:
+    def run(frame: Frame) -> list[Piece]:
         _bind(node.target, make(frame), frame)
         return []
 
@@ -170,7 +171,7 @@ def _with(node: nodes.With, loops: int) -> Statement:
     pairs = [(target, compile_expression(v, loops)) for target, v in zip(node.targets, node.values, strict=True)]
     body = compile_body(node.body, loops)
 
-    def run(frame: Frame) -> list[Texts]:
+    def run(frame: Frame) -> list[Piece]:
         inner = _inside(frame)
         for target, expression in pairs:
             _bind(target, expression.value(frame), inner)
@@ -187,7 +188,7 @@ def _filter_block(node: nodes.FilterBlock, loops: int) -> Statement:
     innermost.node = nodes.Name(_BLOCK, "load", lineno=node.lineno)
     filtered = compile_expression(node.filter, loops)
 
-    def run(frame: Frame) -> list[Texts]:
+    def run(frame: Frame) -> list[Piece]:
         texts = join_made(body(_inside(frame)), frame.rows)
         inner = _inside(frame)
         inner.set(_BLOCK, text_value(texts))
@@ -221,7 +222,7 @@ def _for(node: nodes.For, loops: int) -> Statement:
     body, otherwise = compile_body(node.body, loops + 1), compile_body(node.else_, loops)
     shows_loop = any(name.name == "loop" for child in node.body for name in child.find_all(nodes.Name))
 
-    def run(frame: Frame) -> list[Texts]:
+    def run(frame: Frame) -> list[Piece]:
         lengths, values = _flatten(items.value(frame), frame.rows)
         frame.count_steps(lengths)
         if test is not None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flanmix.order import Ints
+from flanmix.render.viewing import Picked
 
 TEXT = pa.large_string()
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -63,6 +64,12 @@ class Coded:
 
 
 Value: TypeAlias = Const | Column | Coded
+
+
+def settled(value: Value | Picked) -> Value:
+    """The same value, copied where it was not yet."""
+    return Column(value.array) if isinstance(value, Picked) else value
+
 
 _MOST_COMBINATIONS = 1 << 40
 MOST_BYTES = 256 << 20

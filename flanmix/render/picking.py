@@ -1,0 +1,85 @@
+"""Rows of a table chosen for a template, their texts left where they lie until something else is made of them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from flanmix.order import Ints
+from flanmix.render.values import Value, column_of
+from flanmix.render.viewing import Picked, Viewed
+
+
+class ViewedTable:
+    """A table, and its columns of text as views once they are asked for."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+        self._texts: dict[str, Viewed] = {}
+        self._numbers: dict[str, npt.NDArray[Any]] = {}
+
+    def texts(self, name: str) -> Viewed | None:
+        """A column of text; None where it holds something else."""
+        column = self.table.column(name)
+        if name not in self._texts and (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+            self._texts[name] = Viewed(column)
+        return self._texts.get(name)
+
+    def numbers(self, name: str) -> npt.NDArray[Any]:
+        """A column of numbers without nulls."""
+        if name not in self._numbers:
+            self._numbers[name] = np.asarray(self.table.column(name))
+        return self._numbers[name]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a table, by their places in it."""
+
+    of: ViewedTable
+    places: Ints
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def at(self, places: Ints) -> "Rows":
+        """Some of these rows."""
+        return Rows(self.of, self.places[places])
+
+    def numbers(self, name: str) -> npt.NDArray[Any]:
+        """What a column of numbers holds in these rows."""
+        return self.of.numbers(name)[self.places]
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """The rows, copied."""
+        table = self.of.table
+        return pa.table({name: _taken(table.column(name), self.places) for name in table.column_names})
+
+    def names(self, wanted: frozenset[str]) -> dict[str, Value | Picked]:
+        """Some of the columns, by their names."""
+        return {name: self._column(name) for name in self.of.table.column_names if name in wanted}
+
+    def _column(self, name: str) -> Value | Picked:
+        texts = self.of.texts(name)
+        return (
+            column_of(_taken(self.of.table.column(name), self.places)) if texts is None else Picked(texts, self.places)
+        )
+
+
+def _taken(column: pa.ChunkedArray, rows: Ints) -> pa.Array:
+    """`take`, chunk by chunk: Arrow's own is much slower on many chunks."""
+    ascending = np.argsort(rows, kind="stable")
+    starts = np.cumsum([0, *map(len, column.chunks)])
+    cuts = np.searchsorted(rows[ascending], starts).tolist()
+    pieces = [
+        chunk.take(pa.array(rows[ascending[first:last]] - start))
+        for chunk, start, first, last in zip(column.chunks, starts.tolist(), cuts[:-1], cuts[1:], strict=False)
+        if last > first
+    ]
+    back = np.empty_like(ascending)
+    back[ascending] = np.arange(len(rows))
+    return pa.concat_arrays([pa.array([], column.type), *pieces]).take(pa.array(back))
