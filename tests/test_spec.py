@@ -1,6 +1,7 @@
 """Specs are frozen values that refuse what cannot be meant."""
 
 import re
+from itertools import combinations
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,6 +15,7 @@ from pydantic import ValidationError
 from flanmix.errors import SpecError
 from flanmix.spec import (
     NAME_PATTERN,
+    Bounds,
     Family,
     FileSource,
     GeneratorSource,
@@ -22,6 +24,7 @@ from flanmix.spec import (
     Mixture,
     Part,
     Spec,
+    Stage,
     TableSource,
     Task,
     Template,
@@ -59,7 +62,11 @@ def test_a_spec_cannot_be_changed() -> None:
 
 
 @pytest.mark.parametrize(
-    "spec", [Template, Family, Task, Part, Mixture, Limits, HubSource, FileSource, TableSource, GeneratorSource]
+    "spec",
+    [
+        *(Template, Family, Task, Part, Mixture, Stage, Limits, Bounds),
+        *(HubSource, FileSource, TableSource, GeneratorSource),
+    ],
 )
 def test_an_unknown_key_is_an_error_everywhere(spec: type[Spec]) -> None:
     with pytest.raises(SpecError, match="wieght: unknown key 'wieght'"):
@@ -166,21 +173,93 @@ def test_a_family_has_fields_and_templates(key: str) -> None:
 # ---- mixtures
 
 
-@pytest.mark.parametrize("values", [{}, {"select": "*", "mixture": "m"}])
-def test_a_part_is_either_a_selector_or_a_mixture(values: dict[str, Any]) -> None:
-    with pytest.raises(SpecError, match="a part needs either 'select' or 'mixture'"):
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"select": "*", "mixture": "m"},
+        {"select": "*", "parts": [{"select": "a"}]},
+        {"mixture": "m", "parts": [{"select": "a"}]},
+    ],
+)
+def test_a_part_is_a_selector_a_mixture_or_parts_of_its_own(values: dict[str, Any]) -> None:
+    with pytest.raises(SpecError, match="a part needs one of 'select', 'mixture', 'parts'"):
         Part(**values)
 
 
-@pytest.mark.parametrize("values", [{"weight": 1, "rows": 2}, {"rows": 2, "epochs": 1}, {"weight": 1, "epochs": 1}])
-def test_a_part_has_one_measure_at_most(values: dict[str, Any]) -> None:
-    with pytest.raises(SpecError, match=re.escape("at most one of 'weight', 'rows', 'epochs'")):
-        Part("*", **values)
+@pytest.mark.parametrize("values", list(combinations({"weight": 1, "rows": 2, "tokens": 3, "epochs": 1}.items(), 2)))
+def test_a_part_has_one_measure_at_most(values: tuple[tuple[str, int], ...]) -> None:
+    with pytest.raises(SpecError, match=re.escape("at most one of 'weight', 'rows', 'tokens', 'epochs'")):
+        Part("*", **dict(values))
 
 
-def test_a_mixture_has_one_budget_at_most() -> None:
-    with pytest.raises(SpecError, match="'rows' or 'epochs', not both"):
-        mixed(rows=1, epochs=1)
+@pytest.mark.parametrize("values", list(combinations({"rows": 1, "tokens": 1, "epochs": 1}.items(), 2)))
+def test_a_mixture_and_a_stage_have_one_budget_at_most(values: tuple[tuple[str, int], ...]) -> None:
+    for make in (mixed, staged):
+        with pytest.raises(SpecError, match="a budget is in one of 'rows', 'tokens', 'epochs' - leave the others out"):
+            make(tokenizer="t.json", **dict(values))
+
+
+def staged(tokenizer: str = "t.json", **values: Any) -> Mixture:
+    """A mixture of one stage, with these values in it."""
+    stage = {"name": "one", "parts": [{"select": "*"}], **values}
+    return Mixture("mini", stages=[stage], tokenizer=tokenizer)
+
+
+def test_a_mixture_has_parts_or_stages_and_may_do_with_sizes() -> None:
+    with pytest.raises(SpecError, match=re.escape("a mixture needs 'parts' (or 'stages', or 'sizes')")):
+        Mixture("mini", rows=1)
+    with pytest.raises(SpecError, match="a mixture has 'parts' or 'stages', not both"):
+        mixed(stages=[Stage("one", parts=[Part("*")])])
+    assert Mixture("mini", rows=1, sizes={"a": 3}).parts == ()
+
+
+def test_a_mixture_with_stages_has_no_budget_of_its_own() -> None:
+    with pytest.raises(SpecError, match="a mixture with stages has a budget in each of them - leave its own out"):
+        Mixture("mini", rows=1, stages=[Stage("one", parts=[Part("*")])])
+
+
+def test_two_stages_have_two_names() -> None:
+    with pytest.raises(SpecError, match="two stages are called 'one' - rename one"):
+        Mixture("mini", stages=[Stage("one", parts=[Part("*")]), Stage("one", parts=[Part("*")])])
+
+
+@pytest.mark.parametrize("replay", ["two", "late", "nowhere"])
+def test_a_stage_replays_earlier_stages_only(replay: str) -> None:
+    stages = [{"name": name, "parts": [{"select": "*"}]} for name in ("one", "two", "late")]
+    stages[1]["replay"] = {replay: 0.1}
+    with pytest.raises(SpecError, match=f"the stage 'two' replays '{replay}', which is no earlier stage"):
+        Mixture("mini", stages=stages)
+    stages[1]["replay"] = {"one": 0.1}
+    assert Mixture("mini", stages=stages).stages[1].replay == {"one": 0.1}
+
+
+def test_a_budget_in_tokens_needs_a_tokenizer() -> None:
+    stages = [Stage("one", parts=[Part("*")], tokens=10)]
+    for make in (lambda: mixed(tokens=10), lambda: Mixture("mini", stages=stages)):
+        with pytest.raises(SpecError, match="a budget in tokens needs 'tokenizer' - name a tokenizer"):
+            make()
+    assert mixed(tokens=10, tokenizer="t.json").tokens == 10
+
+
+def test_a_floor_is_not_above_its_ceiling() -> None:
+    for make in (Bounds, Limits, lambda **values: Part("*", **values)):
+        with pytest.raises(SpecError, match=re.escape("min_share 0.5 is above max_share 0.25 - lower one")):
+            make(min_share=0.5, max_share=0.25)
+        assert make(min_share=0.25, max_share=0.25).max_share == 0.25
+
+
+@pytest.mark.parametrize("rate", ["equal", "unimax"])
+@pytest.mark.parametrize("key", ["scale", "rate_cap", "temperature"])
+def test_a_rate_that_counts_all_tasks_the_same_takes_no_rule(rate: Any, key: str) -> None:
+    with pytest.raises(SpecError, match=f"the rate '{rate}' counts all tasks the same, and takes no '{key}'"):
+        Limits(rate=rate, **{key: 2})
+    assert Limits(rate="t5", **{key: 2}).rate == "t5"
+
+
+def test_the_first_key_of_a_spec_is_the_first_that_is_shown() -> None:
+    assert repr(mixed(rows=4)).startswith("Mixture(name='mini', rows=4")
+    assert repr(Stage("one", rows=4, parts=[Part("*")])).startswith("Stage(name='one', rows=4")
 
 
 def test_the_shares_of_styles_add_up_to_one_at_most() -> None:
@@ -203,6 +282,20 @@ def test_the_shares_of_styles_add_up_to_one_at_most() -> None:
         {"epochs": float("inf")},
         {"epochs": float("nan")},
         {"parts": []},
+        {"stages": []},
+        {"parts": [{"parts": []}]},
+        {"weights": {"a": 0}},
+        {"sizes": {"a": 0}},
+        {"sizes": {"a": {}}},
+        {"sizes": {"a": {"plain": 0}}},
+        {"sizes": {"a": True}},
+        {"types": {"nli": {"max_share": 1.5}}},
+        {"types": {"nli": {"max_epochs": 2}}},
+        {"templates": "random"},
+        {"order": "sorted"},
+        {"without": [""]},
+        {"defaults": {"rate": "t6"}},
+        {"defaults": {"rate_cap": 0}},
         {"styles": {"plain": 0.5}},
         {"styles": {"cot": -0.1}},
         {"defaults": {"min_share": 1.5}},

@@ -14,6 +14,10 @@ from flanmix.spec import Family, Mixture, Task
 from flanmix.yamlio import parse, read, read_text
 
 TASK = "task: a/b\ntype: nli\nsource: {path: x}\n"
+MESAGES = (
+    "'mesages' is not one of 'prompt_completion', 'conversational', 'messages', 'sharegpt', 'alpaca' or "
+    "'inputs_targets' - did you mean 'messages'?"
+)
 MIXTURE = "mixture: m\nparts:\n- {select: x}\n"
 
 
@@ -222,12 +226,16 @@ def test_a_file_that_is_not_there_is_an_error_of_ours(tmp_path: Path) -> None:
         (
             Mixture,
             MIXTURE + "layout: mesages\n",
-            {"4: layout: ": "'mesages' is not one of 'prompt_completion' or 'messages' - did you mean 'messages'?"},
+            {"4: layout: ": MESAGES},
         ),
         (Mixture, MIXTURE + "- {select: x, rows: 2.5}\n", {"4: parts[1].rows: ": "should be a whole number, not 2.5"}),
-        (Mixture, MIXTURE + "- {}\n", {"4: parts[1]: ": "a part needs either 'select' or 'mixture'"}),
+        (Mixture, MIXTURE + "- {}\n", {"4: parts[1]: ": "a part needs one of 'select', 'mixture', 'parts'"}),
         (Mixture, MIXTURE + "defaults:\n", {"4: defaults: ": "should be 'key: value' lines"}),
-        (Mixture, MIXTURE + "rows: 1\nepochs: 1\n", {"1: ": "a mixture takes 'rows' or 'epochs', not both"}),
+        (
+            Mixture,
+            MIXTURE + "rows: 1\nepochs: 1\n",
+            {"1: ": "a budget is in one of 'rows', 'tokens', 'epochs' - leave the others out"},
+        ),
         (
             Family,
             "family: nli\nfields: [a]\ntemplates:\n- {name: x, input: i, target: t, wen: y}\n",
@@ -247,7 +255,8 @@ def test_every_problem_of_a_spec_is_told_with_its_line_and_the_nearest_name(
 
 def test_an_unknown_key_that_is_near_to_none_lists_the_keys_there_are() -> None:
     (line,) = refused(MIXTURE + "defaults: {zzz: 1}\n", Mixture)
-    assert line.endswith("the keys here are max_epochs, max_rows, min_share, rate_cap, temperature")
+    keys = "max_epochs, max_rows, max_share, min_rows, min_share, rate, rate_cap, scale, temperature"
+    assert line.endswith(f"the keys here are {keys}")
 
 
 def test_a_good_file_becomes_its_spec() -> None:

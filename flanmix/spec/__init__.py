@@ -1,0 +1,31 @@
+"""What people write down, as frozen values: tasks, families, mixtures."""
+
+from flanmix.spec.base import NAME_PATTERN, SLUG_PATTERN, Spec, Title
+from flanmix.spec.mixtures import Bounds, Budget, Limits, Mixture, Part, Preset, Stage
+from flanmix.spec.sources import FileSource, GeneratorSource, HubSource, Source, TableSource
+from flanmix.spec.tasks import Dialect, Family, Task, Template, TemplateMetadata, TemplateUse
+
+__all__ = [
+    "NAME_PATTERN",
+    "SLUG_PATTERN",
+    "Bounds",
+    "Budget",
+    "Dialect",
+    "Family",
+    "FileSource",
+    "GeneratorSource",
+    "HubSource",
+    "Limits",
+    "Mixture",
+    "Part",
+    "Preset",
+    "Source",
+    "Spec",
+    "Stage",
+    "TableSource",
+    "Task",
+    "Template",
+    "TemplateMetadata",
+    "TemplateUse",
+    "Title",
+]

@@ -1,0 +1,132 @@
+"""Tasks, and the templates and families that serve them."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from flanmix.spec.base import Identifier, Name, Slug, Spec, Text, Title
+from flanmix.spec.sources import Source, TableSource
+
+Dialect = Literal["native", "promptsource"]
+_KEYS: Mapping[Dialect, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "native": (("input", "target"), ("jinja", "answer_choices", "truncate")),
+    "promptsource": (("jinja",), ("input", "target")),
+}
+"""The keys that a template of a dialect needs, and those that it may not have."""
+
+
+class TemplateMetadata(Spec):
+    """What a collection of templates says of one beside its text; it decides nothing.
+
+    `original_task`: whether it asks for what the dataset was made for. `choices_in_prompt`: whether the input names the
+    answers to choose from. `reference`: where the wording comes from.
+    """
+
+    id: str = ""
+    original_task: bool | None = None
+    choices_in_prompt: bool | None = None
+    metrics: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    reference: str = ""
+
+
+class Template(Spec):
+    """One wording: how a row becomes an input and a target.
+
+    `when` is a Jinja expression; the template serves only rows for which it holds.
+
+    In the dialect `promptsource`, `jinja` makes both texts at once with `|||` between them, and reads the list that
+    `answer_choices` makes with `|||` between its items. `truncate` cuts what is printed at 2,048 characters, as P3 was
+    made.
+
+    >>> Template("ask", input="{{ question }}", target="{{ answer }}").name
+    'ask'
+    >>> Template("ask", dialect="promptsource", jinja="{{ question }} ||| {{ answer }}").texts
+    {'jinja': '{{ question }} ||| {{ answer }}'}
+    """
+
+    head: ClassVar[str] = "name"
+    name: Title
+    input: Text | None = None
+    target: Text | None = None
+    when: Text | None = None
+    tags: tuple[Slug, ...] = ()
+    dialect: Dialect = "native"
+    jinja: Text | None = None
+    answer_choices: str | None = None
+    truncate: bool = False
+    metadata: TemplateMetadata | None = None
+
+    @model_validator(mode="after")
+    def _keys_of_the_dialect(self) -> Self:
+        needed, others = _KEYS[self.dialect]
+        missing = [key for key in needed if getattr(self, key) is None]
+        if missing:
+            raise ValueError(f"a template needs {' and '.join(map(repr, missing))} - write the text under that key")
+        foreign = [key for key in others if getattr(self, key)]
+        if foreign:
+            raise ValueError(f"'{foreign[0]}' is no key of the dialect {self.dialect} - see 'dialect' in docs/files.md")
+        return self
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """What is compiled, by its key: `input` and `target`, or `jinja` and `answer_choices`."""
+        keys = ("input", "target", "jinja", "answer_choices")
+        return {key: text for key in keys if (text := getattr(self, key)) is not None}
+
+
+class Family(Spec):
+    """The templates that serve every task of one type, and the fields they may use."""
+
+    head: ClassVar[str] = "family"
+    name: Slug = Field(alias="family")
+    description: str = ""
+    fields: tuple[Identifier, ...] = Field(min_length=1)
+    templates: tuple[Template, ...] = Field(min_length=1)
+
+
+class TemplateUse(Spec):
+    """Which templates serve a task: those of the families in `use`, less `without`, and those in `add`."""
+
+    use: tuple[Slug, ...] | None = None
+    without: tuple[Slug, ...] = ()
+    add: tuple[Template, ...] = ()
+
+
+class Task(Spec):
+    """A source dataset wrapped for instruction tuning.
+
+    `fields` maps canonical fields to a column, a nested path (`answers.text`), a constant list, or a Jinja
+    expression; without it the templates use the columns as they are. Rows for which `drop` holds are left out
+    and counted.
+
+    >>> Task("toy/sum", type="arithmetic", source=[{"question": "1 + 1?", "answer": "2"}]).name
+    'toy/sum'
+    """
+
+    head: ClassVar[str] = "task"
+    name: Name = Field(alias="task")
+    type: Slug
+    description: str = ""
+    tags: tuple[Slug, ...] = ()
+    source: Source
+    fields: dict[Identifier, Text | tuple[str, ...]] | None = None
+    drop: Text | None = None
+    templates: TemplateUse = TemplateUse()
+    licence: str | None = None
+    citation: str | None = None
+    languages: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        data = dict(data)
+        if isinstance(data.get("templates"), list | tuple):
+            data["templates"] = {"use": (), "add": tuple(data["templates"])}
+        source = data.get("source")
+        if source is not None and not isinstance(source, str | Mapping | Spec):
+            data["source"] = TableSource(table=source)
+        return data
