@@ -6,7 +6,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from flanmix.layouts import messages, prompt_completion
+from flanmix.layouts import alpaca, conversational, inputs_targets, messages, prompt_completion, sharegpt
 
 NAME = pa.dictionary(pa.int32(), pa.string())
 METADATA = pa.schema(
@@ -39,7 +39,16 @@ class Layout(Protocol):
         ...
 
 
-LAYOUTS: Mapping[str, Layout] = MappingProxyType({"prompt_completion": prompt_completion, "messages": messages})
+LAYOUTS: Mapping[str, Layout] = MappingProxyType(
+    {
+        "prompt_completion": prompt_completion,
+        "conversational": conversational,
+        "messages": messages,
+        "sharegpt": sharegpt,
+        "alpaca": alpaca,
+        "inputs_targets": inputs_targets,
+    }
+)
 
 
 def schema_of(layout: str, *, metadata: bool) -> pa.Schema:

@@ -33,6 +33,7 @@ TAKEN_BY_TRAINERS = {
 }
 """Columns that one trainer or another takes for data, wherever they come from."""
 
+TURN = "struct<role: string, content: string>"
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 pairs = st.lists(st.tuples(texts, texts), max_size=8)
 layouts = st.sampled_from(sorted(LAYOUTS))
@@ -71,6 +72,35 @@ def test_messages_are_a_user_and_an_assistant_turn_without_the_separator() -> No
     assert row == {"messages": turns}
 
 
+def said(row: dict[str, Any], layout: str) -> tuple[str, str]:
+    """The two texts of a row, wherever its layout puts them."""
+    match layout:
+        case "messages" | "sharegpt":
+            (turns,) = row.values()
+            return tuple(list(turn.values())[1] for turn in turns)  # type: ignore[return-value]
+        case "conversational":
+            return row["prompt"][0]["content"], row["completion"][0]["content"]
+        case "alpaca":
+            return row["instruction"], row["output"]
+        case _:
+            first, second = row.values()
+            return first, second
+
+
+@given(pairs, layouts)
+def test_every_layout_has_both_texts_to_the_byte(pairs: list[tuple[str, str]], layout: str) -> None:
+    separator = "\n" if layout == "prompt_completion" else ""
+    rows = laid_out(pairs, layout, "\n").to_pylist()
+    assert [said(row, layout) for row in rows] == [(put + separator, got) for put, got in pairs]
+
+
+def test_sharegpt_speaks_of_human_and_gpt_and_alpaca_leaves_nothing_null() -> None:
+    (row,) = laid_out([("1 + 1?", "2")], "sharegpt").to_pylist()
+    assert [turn["from"] for turn in row["conversations"]] == ["human", "gpt"]
+    (row,) = laid_out([("1 + 1?", "2")], "alpaca").to_pylist()
+    assert (row["input"], row["system"], row["history"]) == ("", "", [])
+
+
 @given(pairs, st.sampled_from(["", "\n", "\n\n", " "]))
 def test_prompt_and_completion_are_the_texts_to_the_byte(pairs: list[tuple[str, str]], separator: str) -> None:
     rows = laid_out(pairs, "prompt_completion", separator).to_pylist()
@@ -99,7 +129,17 @@ def test_the_schema_is_that_of_the_layout_and_chunks_do_not_matter(
     ("layout", "columns"),
     [
         ("prompt_completion", {"prompt": "string", "completion": "string"}),
-        ("messages", {"messages": "list<element: struct<role: string, content: string>>"}),
+        ("messages", {"messages": f"list<element: {TURN}>"}),
+        ("conversational", {"prompt": f"list<element: {TURN}>", "completion": f"list<element: {TURN}>"}),
+        ("sharegpt", {"conversations": "list<element: struct<from: string, value: string>>"}),
+        (
+            "alpaca",
+            {
+                **dict.fromkeys(("instruction", "input", "output", "system"), "string"),
+                "history": "list<element: list<element: string>>",
+            },
+        ),
+        ("inputs_targets", {"inputs": "string", "targets": "string"}),
     ],
 )
 def test_a_layout_has_its_own_columns_and_no_other(layout: str, columns: dict[str, str]) -> None:
@@ -119,7 +159,10 @@ def test_every_other_column_carries_a_prefix_that_no_trainer_knows(layout: str) 
 def test_no_layout_mixes_columns_that_one_trainer_reads_two_ways(layout: str) -> None:
     """`text` beside `prompt` takes the end-of-sequence away; two layouts in one table crash."""
     own = set(schema_of(layout, metadata=False).names)
-    readings: list[set[str]] = [{"prompt", "completion"}, {"messages"}, {"conversations"}, {"text"}, {"input_ids"}]
+    readings: list[set[str]] = [
+        *({"prompt", "completion"}, {"messages"}, {"conversations"}, {"text"}, {"input_ids"}),
+        *({"instruction", "input", "output", "system", "history"}, {"inputs", "targets"}),
+    ]
     assert sum(bool(own & reading) for reading in readings) == 1
     assert "completion_mask" not in own  # without `labels` it is not read, and every token is trained
 
