@@ -37,4 +37,5 @@ class BoundTask:
     def subject(self) -> Subject:
         """What selectors look at."""
         task = self.task
-        return Subject(task.name, task.type, frozenset(task.tags), frozenset(task.languages))
+        styles = frozenset(item.style for item in self.templates)
+        return Subject(task.name, task.type, frozenset(task.tags), frozenset(task.languages), styles)

@@ -4,7 +4,7 @@ import errno
 import json
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,16 +77,24 @@ def make_job(plan: Plan, files: tuple[RowFile, ...], options: Options) -> Job:
 
 
 def build(
-    job: Job, out: Path, tasks: Sequence[Task], description: str, num_proc: int, *, quiet: bool
+    job: Job,
+    out: Path,
+    tasks: Sequence[Task],
+    description: str,
+    num_proc: int,
+    *,
+    quiet: bool,
+    more: Callable[[Path], Mapping[str, Any]] = lambda out: {},
 ) -> dict[str, Any]:
     """Build a job into a folder, or finish it there; gives the manifest. Raises `FlanmixError`.
 
     A folder that holds this very build is left as it is. A template that fails on a row takes back what this call
-    wrote; after a kill or a full disk, what is finished stays, and the same call goes on from there.
+    wrote; after a kill or a full disk, what is finished stays, and the same call goes on from there. What `more` makes
+    of the finished shards goes into the manifest.
     """
     fresh = [place for place in (out, *out.parents) if not place.exists()]
     try:
-        return finished(job, out) or _build(job, out, tasks, description, num_proc, quiet)
+        return finished(job, out) or _build(job, out, tasks, description, num_proc, quiet, more)
     except OSError as error:
         raise _trouble(job, out, error) from error
     except FlanmixError as error:
@@ -95,7 +103,15 @@ def build(
         raise
 
 
-def _build(job: Job, out: Path, tasks: Sequence[Task], description: str, num_proc: int, quiet: bool) -> dict[str, Any]:
+def _build(
+    job: Job,
+    out: Path,
+    tasks: Sequence[Task],
+    description: str,
+    num_proc: int,
+    quiet: bool,
+    more: Callable[[Path], Mapping[str, Any]],
+) -> dict[str, Any]:
     todo = claim(job, out)
     with tqdm(total=job.plan.rows, unit="rows", unit_scale=True, disable=quiet, desc=job.plan.name) as bar:
         bar.update(job.plan.rows - sum(len(job.positions(shard)) for shard in todo))
@@ -117,6 +133,7 @@ def _build(job: Job, out: Path, tasks: Sequence[Task], description: str, num_pro
     if not made["rows"]:
         reasons = sorted({reason for task in made["tasks"] for reason in task["dropped"]})
         raise FlanmixError(f"every row was dropped: {', '.join(reasons)}", hint="'flanmix preview' shows why")
+    made |= more(out)
     write_text(out / CARD, publish.card(made, tasks, description))
     write_text(out / manifest.FILE, json.dumps(made, indent=1, ensure_ascii=False) + "\n")
     shutil.rmtree(out / STATE)

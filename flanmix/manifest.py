@@ -40,6 +40,7 @@ def make(job: Job, receipts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "rows": sum(receipt["rows"] for receipt in receipts),
         "planned": job.plan.rows,
         "styles": dict(job.plan.styles),
+        "relaxed": list(job.plan.relaxed),
         "shards": [{key: receipt[key] for key in kept} for receipt in receipts],
         "tasks": _tasks(job, receipts),
     }
@@ -63,6 +64,7 @@ def _tasks(job: Job, receipts: Sequence[Mapping[str, Any]]) -> list[dict[str, An
             "epochs": round(task.epochs, 6),
             "share_asked": task.share_asked,
             "bound": task.bound,
+            "wordings": job.plan.wordings_digest(index),
             "templates": dict(sorted(written[task.name].items())),
             "source": {
                 "rows": task.source_rows,
@@ -72,7 +74,7 @@ def _tasks(job: Job, receipts: Sequence[Mapping[str, Any]]) -> list[dict[str, An
                 "prepared": task.data,
             },
         }
-        for task in job.plan.tasks
+        for index, task in enumerate(job.plan.tasks)
     ]
 
 
@@ -103,11 +105,26 @@ def verify(folder: str | Path) -> dict[str, Any]:
     """
     folder = Path(folder)
     manifest = read(folder)
+    if "stages" in manifest:
+        return _verify_stages(folder, manifest)
     try:
         problems = [*_shard_problems(folder, manifest), *_count_problems(folder, manifest)]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         what = f"lacks {error}" if isinstance(error, KeyError) else "is garbled"
         raise BuildError(Problem(what, file=str(folder / FILE), hint=_AGAIN)) from error
+    if problems:
+        raise BuildError(problems)
+    return manifest
+
+
+def _verify_stages(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    problems: list[Problem] = []
+    for stage, facts in manifest["stages"].items():
+        try:
+            if verify(folder / stage)["build"] != facts["build"]:
+                problems.append(Problem("is another build", file=str(folder / stage), hint=_AGAIN))
+        except BuildError as error:
+            problems += error.problems
     if problems:
         raise BuildError(problems)
     return manifest

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +15,11 @@ from flanmix.order import Ints, Order, Words, key64, keyed_words, mix64, permute
 from flanmix.rates import exact
 from flanmix.spec import Template
 
-FORMAT = 1
+FORMAT = 2
 """Goes into every plan's digest: raised whenever an equal plan would give other rows."""
 
+Wordings = Literal["drawn", "even"]
+Arrangement = Literal["shuffle", "even", "sequential"]
 NO_TEMPLATE = -1
 _CHUNK = 1 << 13  # keeps the intermediate arrays in the cache
 OTHER = "any other"
@@ -38,11 +41,32 @@ def _of_dialect(template: Template) -> list[object]:
 
 
 @dataclass(frozen=True)
+class PlannedStyle:
+    """What one style of a task gives, where its size was told: as of a `PlannedTask`."""
+
+    name: str
+    rows: int
+    offered: int
+    share_asked: float
+    share: float
+    bound: str
+
+
+@dataclass(frozen=True)
+class RowLength:
+    """Tokens of a task's row on average, and those of them that carry loss."""
+
+    tokens: float
+    loss: float
+
+
+@dataclass(frozen=True)
 class PlannedTask:
     """What one task gives: `rows` planned, drawn from `offered` of its `usable` rows.
 
-    `data` is the digest of its prepared rows, `guards[g]` the templates that serve rows of guard g. `share_asked` and
-    `bound` explain the number; they decide nothing.
+    `data` is the digest of its prepared rows, `guards[g]` the templates that serve rows of guard g. A task of which
+    only sizes are known has neither, and perhaps `styles` with sizes of their own. The rest explains the number; it
+    decides nothing.
     """
 
     name: str
@@ -56,7 +80,15 @@ class PlannedTask:
     source_rows: int = 0
     dropped: Mapping[str, int] | None = None
     share_asked: float = 0.0
+    share: float = 0.0
     bound: str = ""
+    styles: tuple[PlannedStyle, ...] = ()
+    length: RowLength | None = None
+
+    @property
+    def sized(self) -> bool:
+        """Whether its size is all that is known of it: then it can be planned and not built."""
+        return not self.templates
 
     @property
     def epochs(self) -> float:
@@ -98,7 +130,9 @@ class _Best:
 class Plan:
     """A resolved mixture. Position k → (task, epoch, source row, template) is a pure function of this value.
 
-    `styles` are the shares asked of template styles; `digest` names the plan: equal digests, equal rows.
+    `styles` are the shares asked of template styles; with `wordings` "even" each wording of a style is given as many
+    draws as the others. `digest` names the plan: equal digests, equal rows. `relaxed` says what gave way, and `tokens`
+    how many a budget in tokens comes to.
     """
 
     name: str
@@ -106,6 +140,10 @@ class Plan:
     split: str
     tasks: tuple[PlannedTask, ...]
     styles: Mapping[str, float]
+    wordings: Wordings = "drawn"
+    arrangement: Arrangement = "shuffle"
+    relaxed: tuple[str, ...] = ()
+    tokens: float | None = None
 
     @cached_property
     def rows(self) -> int:
@@ -118,17 +156,27 @@ class Plan:
         tasks = [
             [t.name, t.type, t.rows, t.offered, t.usable, t.data, t.guards]
             + [[p.id, *p.template.texts.values(), p.style, *_of_dialect(p.template)] for p in t.templates]
+            + [[style.name, style.rows] for style in t.styles]
             for t in self.tasks
         ]
         styles = {name: str(exact(share)) for name, share in self.styles.items()}
         whole = {"format": FORMAT, "seed": self.seed, "split": self.split, "tasks": tasks, "styles": styles}
+        whole |= {"wordings": self.wordings, "order": self.arrangement}
+        return hashlib.sha256(canonical_json(whole).encode()).hexdigest()
+
+    def wordings_digest(self, task: int) -> str:
+        """SHA-256 over all that decides which words a task's rows are put into."""
+        planned = self.tasks[task]
+        templates = [[p.id, *p.template.texts.values(), p.style, *_of_dialect(p.template)] for p in planned.templates]
+        styles = {name: str(exact(share)) for name, share in self.styles.items()}
+        whole = [planned.name, templates, planned.guards, styles, self.wordings, self.seed]
         return hashlib.sha256(canonical_json(whole).encode()).hexdigest()
 
     @cached_property
     def order(self) -> Order:
         """The order of the mixture."""
         keys = tuple(key64(self.seed, task.name, "time") for task in self.tasks)
-        return Order(tuple(task.rows for task in self.tasks), keys)
+        return Order(tuple(task.rows for task in self.tasks), keys, self.arrangement)
 
     def indices(self, task: int, draws: Ints) -> tuple[Ints, Ints]:
         """The epochs and the usable rows (indices from 0) that these draws of a task take.
@@ -160,11 +208,11 @@ class Plan:
         left = Fraction(1)
         groups = []
         for name, share in asked.items():
-            part = (share / total if total else Fraction(1, len(asked))) / left if left else Fraction(0)
-            part = min(part, Fraction(1)).limit_denominator(1_000_000)
+            whole = share / total if total else Fraction(1, len(asked))
+            part = min(whole / left if left else Fraction(0), Fraction(1)).limit_denominator(1_000_000)
             offset = key64(self.seed, planned.name, "style", name) % part.denominator
             groups.append(_Style(name, tuple(by_style[name]), part, offset))
-            left -= share / total if total else Fraction(1, len(asked))
+            left -= whole
         return tuple(groups)
 
     def style_counts(self, task: int) -> dict[str, int]:
@@ -172,19 +220,20 @@ class Plan:
 
         Guards may move some, where no template of the style serves the row.
         """
+        groups = self.style_groups(task)
         left, counts = self.tasks[task].rows, {}
-        for group in self.style_groups(task)[:-1]:
+        for group in groups[:-1]:
             counts[group.name] = int(group.before(np.array([left]))[0])
             left -= counts[group.name]
-        last = self.style_groups(task)[-1]
-        return {**counts, last.name: left}
+        return {**counts, groups[-1].name: left}
 
     def templates(self, task: int, draws: Ints, epochs: Ints, rows: Ints, guards: npt.NDArray[np.int32]) -> Ints:
         """The template of each draw, or `NO_TEMPLATE`.
 
         A draw belongs to a style by its number; among the templates of the style that serve the row, the one with the
         highest hash of (seed, task, template, row, epoch) is taken (rendezvous hashing), so that a new wording takes
-        rows from the others and moves none between them. Where none of the style serves the row, any other may.
+        rows from the others and moves none between them. Even wordings take turns in the draws of their style. Where
+        the wording does not serve the row, one of its style does, and where none does, any other may.
         """
         groups, chosen = self.style_groups(task), np.empty(len(draws), np.int64)
         for start in range(0, len(draws), _CHUNK):
@@ -203,8 +252,8 @@ class Plan:
     ) -> Ints:
         planned = self.tasks[task]
         counters = mix64(rows.astype(np.uint64) ^ mix64(epochs.astype(np.uint64)))
-        styles = self._style_of(groups, draws)
-        own, other = _Best(len(draws)), _Best(len(draws))
+        styles, ranks = self._style_of(groups, draws)
+        own, near, other = _Best(len(draws)), _Best(len(draws)), _Best(len(draws))
         for index, template in enumerate(planned.templates):
             group = next(number for number, found in enumerate(groups) if index in found.templates)
             scores = keyed_words(key64(self.seed, planned.name, "template", template.id), counters) | np.uint64(1)
@@ -213,16 +262,28 @@ class Plan:
                 scores[~np.isin(guards, serving)] = 0
             if groups[group].share > 0:
                 other.meet(index, scores)
-            if len(groups) > 1:
-                own.meet(index, np.where(styles == group, scores, np.uint64(0)))
-        return np.where(own.scores > 0, own.found, other.found)
+            if len(groups) > 1 or self.wordings == "even":
+                near.meet(index, np.where(styles == group, scores, np.uint64(0)))
+            if self.wordings == "even":
+                mine = (styles == group) & self._turns(task, groups[group], index, ranks)
+                own.meet(index, np.where(mine, scores, np.uint64(0)))
+        return np.where(own.scores > 0, own.found, np.where(near.scores > 0, near.found, other.found))
 
-    def _style_of(self, groups: Sequence[_Style], draws: Ints) -> Ints:
-        chosen = np.full(len(draws), len(groups) - 1, np.int64)
+    def _turns(self, task: int, group: _Style, template: int, ranks: Ints) -> npt.NDArray[np.bool_]:
+        """Which draws of a style, by their ranks in it, are a wording's turn; they go round by name."""
+        templates = self.tasks[task].templates
+        ids = sorted(templates[index].id for index in group.templates)
+        first = key64(self.seed, self.tasks[task].name, "turn", group.name) % len(ids)
+        return np.equal((ranks + first) % len(ids), ids.index(templates[template].id))
+
+    def _style_of(self, groups: Sequence[_Style], draws: Ints) -> tuple[Ints, Ints]:
+        """The number of each draw's style, and the draw's rank among those of its style."""
+        chosen, ranks = np.full(len(draws), len(groups) - 1, np.int64), draws.copy()
         left, number = np.arange(len(draws)), draws.copy()
         for index, group in enumerate(groups[:-1]):
             before = group.before(number)
             mine = group.before(number + 1) > before
-            chosen[left[mine]] = index
+            chosen[left[mine]], ranks[left[mine]] = index, before[mine]
             left, number = left[~mine], (number - before)[~mine]
-        return chosen
+        ranks[left] = number
+        return chosen, ranks

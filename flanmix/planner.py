@@ -1,84 +1,250 @@
 """From a mixture and a registry to a plan: check, prepare, solve. Nothing is rendered."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 
+from flanmix.allot import Allotment, Allotments, Sizes, allot
 from flanmix.bound import BoundTask
 from flanmix.check import refuse_problems
-from flanmix.errors import FlanmixError, Problem, SourceError
+from flanmix.errors import FlanmixError, PlanError, Problem, SourceError
 from flanmix.mapped import RowFile
+from flanmix.measuring import measure, settle
 from flanmix.origin import Where
-from flanmix.plan import Plan, PlannedTask, PlannedTemplate
+from flanmix.plan import Plan, PlannedStyle, PlannedTask, PlannedTemplate, RowLength
 from flanmix.prepare import Prepared, prepare
-from flanmix.recipe import Allotment, Recipe, allot, resolve
+from flanmix.recipe import Offer, Recipe, Replayed, resolve
 from flanmix.registry import Registry
-from flanmix.spec import Mixture
+from flanmix.spec import Mixture, Stage
+from flanmix.token_budget import TaskLength
+from flanmix.tokenizing import Counting, load_tokenizer
 from flanmix.undo import takes_back
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan with what is needed to build it: its tasks and where their usable rows lie, in the plan's order."""
+    """A plan with what is needed to build it: its tasks and where their usable rows lie, in the plan's order.
+
+    There is neither where sizes are all that is known.
+    """
 
     plan: Plan
     mixture: Mixture
     tasks: tuple[BoundTask, ...]
     files: tuple[RowFile, ...]
+    stage: str = ""
+    offers: Mapping[Offer, Replayed] = field(default_factory=dict)
+    tokens: int | None = None
+    """The budget in tokens, if it is in tokens."""
 
 
-def resolved(mixture: Mixture, registry: Registry) -> Recipe:
-    """The mixture with its selectors resolved in a registry; raises `PlanError`."""
+def resolved(
+    mixture: Mixture, registry: Registry, stage: Stage | None = None, replay: Mapping[Offer, Replayed] | None = None
+) -> Recipe:
+    """The mixture, or a stage of it, with its selectors resolved in a registry; raises `PlanError`."""
 
     def nested(name: str) -> tuple[Mixture, Where]:
         inner = Registry.mixture(registry, name)
         return inner, registry.where(inner)
 
-    return resolve(mixture, registry.where(mixture), registry.names, nested)
+    return resolve(mixture, registry.where(mixture), registry.subjects, nested, stage, replay)
 
 
 @takes_back()
-def plan_mixture(mixture: Mixture, registry: Registry, progress: Callable[[str], None] = lambda name: None) -> Planned:
+def plan_mixture(
+    mixture: Mixture,
+    registry: Registry,
+    progress: Callable[[str], None] = lambda name: None,
+    *,
+    relax: bool = False,
+) -> Planned:
     """Resolve, check and prepare a mixture's tasks, and solve it into integers.
 
-    Raises `FlanmixError` with every problem of every task at once. `progress` is told each task's name as it is read.
+    Raises `FlanmixError` with every problem of every task at once; with `relax`, limits that cannot be had give way to
+    the nearest that can. `progress` is told each task's name as it is read.
     """
-    recipe = resolved(mixture, registry)
-    tasks = [registry.tasks[name] for name in recipe.tasks]
-    refuse_problems(tasks)
+    return _planned(resolved(mixture, registry), registry, progress, relax)
+
+
+@takes_back()
+def plan_stages(
+    mixture: Mixture,
+    registry: Registry,
+    progress: Callable[[str], None] = lambda name: None,
+    *,
+    relax: bool = False,
+) -> tuple[Planned, ...]:
+    """As `plan_mixture`, for each stage of a mixture in its order, with what it replays of earlier ones."""
+    found: dict[str, Planned] = {}
+    for stage in mixture.stages:
+        replay: dict[Offer, Replayed] = {}
+        for name, share in stage.replay.items():
+            for offer, (rows, offered) in found[name].offers.items():
+                before = replay.get(offer, Replayed(0, 0))
+                rows = before.rows + int(Fraction(repr(share)) * rows)
+                replay[offer] = Replayed(rows, max(before.offered, offered))
+        replay = {offer: replayed for offer, replayed in replay.items() if replayed.rows}
+        found[stage.name] = _planned(resolved(mixture, registry, stage, replay), registry, progress, relax)
+    return tuple(found.values())
+
+
+def _planned(recipe: Recipe, registry: Registry, progress: Callable[[str], None], relax: bool) -> Planned:
+    mixture = recipe.mixture
+    read = sorted({offer.task for offer in recipe.offers if offer not in recipe.sizes})
+    tasks = {name: registry.tasks[name] for name in read}
+    refuse_problems(tasks.values())
+    prepared = _prepared(tasks.values(), mixture.split, progress)
+    rows = {offer: recipe.sizes.get(offer) or prepared[offer.task].usable for offer in recipe.offers}
+    templates = {offer: len(tasks[offer.task].templates) for offer in recipe.offers if offer.task in tasks}
+    making = _Making(recipe, tasks, prepared, Sizes(rows, templates), relax)
+    if mixture.tokenizer is not None and not recipe.sizes:
+        return making.in_tokens(mixture.tokenizer)
+    if recipe.budget.tokens is not None:
+        what = "a budget in tokens needs the tasks' rows, and sizes are all that is known of some"
+        raise PlanError(recipe.where.at("tokens").problem(what, "give it 'rows' or 'epochs'"))
+    return making.planned(allot(recipe, making.sizes, relax=relax))
+
+
+def _prepared(tasks: Iterable[BoundTask], split: str, progress: Callable[[str], None]) -> dict[str, Prepared]:
     prepared: dict[str, Prepared] = {}
     problems: list[Problem] = []
     for bound in tasks:
         progress(bound.task.name)
         try:
-            prepared[bound.task.name] = prepare(bound, mixture.split)
+            prepared[bound.task.name] = prepare(bound, split)
         except FlanmixError as error:
             problems.extend(error.problems)
     if problems:
         raise SourceError(list(dict.fromkeys(problems)))
-    allotments = allot(recipe, {name: found.usable for name, found in prepared.items()})
-    planned = tuple(_planned(bound, prepared[bound.task.name], a) for bound, a in zip(tasks, allotments, strict=True))
-    plan = Plan(mixture.name, mixture.seed, mixture.split, planned, {k: float(v) for k, v in mixture.styles.items()})
-    return Planned(plan, mixture, tuple(tasks), tuple(prepared[task.name].rows for task in planned))
+    return prepared
 
 
-def _planned(bound: BoundTask, found: Prepared, allotment: Allotment) -> PlannedTask:
-    templates = tuple(
-        PlannedTemplate(item.id, item.template, item.style, _place(item.where)) for item in bound.templates
-    )
-    return PlannedTask(
-        name=bound.task.name,
-        type=bound.task.type,
-        rows=allotment.rows,
-        offered=allotment.offered,
-        usable=found.usable,
-        data=found.digest,
-        templates=templates,
-        guards=found.guards,
-        source_rows=found.source_rows,
-        dropped=found.dropped,
-        share_asked=allotment.asked,
-        bound=allotment.bound,
-    )
+@dataclass(frozen=True)
+class _Making:
+    """Makes plans of one recipe."""
+
+    recipe: Recipe
+    tasks: Mapping[str, BoundTask]
+    prepared: Mapping[str, Prepared]
+    sizes: Sizes
+    relax: bool
+
+    def in_tokens(self, tokenizer: str) -> Planned:
+        """A plan whose rows are measured with a tokenizer; it meets a budget in tokens, if there is one."""
+        mixture = self.recipe.mixture
+        counting = Counting.of_layout(mixture.layout, mixture.separator)
+        loaded = load_tokenizer(tokenizer)
+        first = self.planned(self._all_once())
+        budget = self.recipe.budget.tokens
+        if budget is None:
+            made = self.planned(allot(self.recipe, self.sizes, relax=self.relax))
+            lengths = measure(made.plan, made.files, loaded, counting)
+            return replace(made, plan=_with_lengths(made.plan, lengths))
+
+        def solve(lengths: Sequence[TaskLength]) -> Plan:
+            return _with_lengths(self.planned(self._in_units_of(lengths)).plan, lengths)
+
+        settled = settle(first.plan, first.files, loaded, counting, budget=budget, solve=solve)
+        plan = _with_lengths(settled.plan, settled.lengths)
+        return replace(first, plan=replace(plan, tokens=settled.tokens), offers=_offers(plan), tokens=budget)
+
+    def _all_once(self) -> Allotments:
+        """Every row once: what lengths can be measured of before anything is solved."""
+        rows = self.sizes.rows
+        return Allotments(
+            tuple(Allotment(offer, rows[offer], rows[offer], Fraction(0), Fraction(0)) for offer in self.recipe.offers)
+        )
+
+    def _in_units_of(self, lengths: Sequence[TaskLength]) -> Allotments:
+        tokens = {Offer(length.task): length.exact_tokens for length in lengths}
+        return allot(self.recipe, replace(self.sizes, tokens=tokens), relax=self.relax)
+
+    def planned(self, allotments: Allotments) -> Planned:
+        """The plan of these rows."""
+        mixture, by_task = self.recipe.mixture, _by_task(allotments)
+        tasks = tuple(self._task(name, by_task[name]) for name in sorted(by_task))
+        plan = Plan(
+            self.recipe.name,
+            mixture.seed,
+            mixture.split,
+            tasks,
+            {name: float(share) for name, share in mixture.styles.items()},
+            mixture.templates,
+            mixture.order,
+            allotments.relaxed,
+        )
+        whole = not any(task.sized for task in tasks)
+        return Planned(
+            plan,
+            mixture,
+            tuple(self.tasks[task.name] for task in tasks) if whole else (),
+            tuple(self.prepared[task.name].rows for task in tasks) if whole else (),
+            self.recipe.stage.name if self.recipe.stage else "",
+            {each.offer: Replayed(each.rows, each.offered) for each in allotments.of},
+        )
+
+    def _task(self, name: str, allotments: Sequence[Allotment]) -> PlannedTask:
+        task = self._read(name, allotments) if name in self.prepared else self._sized(name, allotments)
+        return replace(
+            task,
+            share_asked=float(sum((each.asked for each in allotments), Fraction(0))),
+            share=float(sum((each.share for each in allotments), Fraction(0))),
+            bound=", ".join(dict.fromkeys(word for each in allotments for word in each.bound)),
+        )
+
+    def _sized(self, name: str, allotments: Sequence[Allotment]) -> PlannedTask:
+        size = sum(self.sizes.rows[each.offer] for each in allotments)
+        return PlannedTask(
+            name,
+            self.recipe.subjects[name].type if name in self.recipe.subjects else "",
+            rows=sum(each.rows for each in allotments),
+            offered=sum(each.offered for each in allotments),
+            usable=size,
+            data="",
+            templates=(),
+            guards=(),
+            source_rows=size,
+            styles=tuple(_style(each) for each in allotments if each.offer.style),
+        )
+
+    def _read(self, name: str, allotments: Sequence[Allotment]) -> PlannedTask:
+        bound, found, (allotment,) = self.tasks[name], self.prepared[name], allotments
+        return PlannedTask(
+            name,
+            bound.task.type,
+            rows=allotment.rows,
+            offered=allotment.offered,
+            usable=found.usable,
+            data=found.digest,
+            templates=tuple(
+                PlannedTemplate(item.id, item.template, item.style, _place(item.where)) for item in bound.templates
+            ),
+            guards=found.guards,
+            source_rows=found.source_rows,
+            dropped=found.dropped,
+        )
+
+
+def _by_task(allotments: Allotments) -> dict[str, list[Allotment]]:
+    found: dict[str, list[Allotment]] = {}
+    for each in allotments.of:
+        found.setdefault(each.offer.task, []).append(each)
+    return found
+
+
+def _style(each: Allotment) -> PlannedStyle:
+    bound = ", ".join(each.bound)
+    return PlannedStyle(each.offer.style, each.rows, each.offered, float(each.asked), float(each.share), bound)
+
+
+def _with_lengths(plan: Plan, lengths: Sequence[TaskLength]) -> Plan:
+    """The plan, with what is known of its rows' tokens."""
+    known = {length.task: RowLength(length.tokens, length.loss) for length in lengths}
+    return replace(plan, tasks=tuple(replace(task, length=known.get(task.name)) for task in plan.tasks))
+
+
+def _offers(plan: Plan) -> dict[Offer, Replayed]:
+    return {Offer(task.name): Replayed(task.rows, task.offered) for task in plan.tasks}
 
 
 def _place(where: Where) -> str:

@@ -34,19 +34,50 @@ def card(manifest: Mapping[str, Any], tasks: Sequence[Task], description: str) -
         **({"language": languages} if languages else {}),
         "size_categories": [_SIZES[min(max(len(str(rows)) - 3, 0), len(_SIZES) - 1)]],
         "tags": ["instruction-tuning", "flanmix"],
-        "configs": [
-            {
-                "config_name": "default",
-                # `datasets` caches a local folder by its last name and by what stands here: not by its files
-                "description": f"build {manifest['build']}",
-                "data_files": [
-                    {"split": manifest["split"], "path": f"data/{manifest['split']}-*.{manifest['format']}"}
-                ],
-            }
-        ],
+        "configs": [_config(manifest, "default", "data")],
     }
-    head = yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
-    return f"---\n{head}---\n\n{_body(manifest, tasks, description)}"
+    return f"---\n{_yaml(front)}---\n\n{_body(manifest, tasks, description)}"
+
+
+def _yaml(front: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
+
+
+def _config(manifest: Mapping[str, Any], name: str, folder: str) -> dict[str, Any]:
+    """One config of a card. `datasets` caches a local folder by its last name and by what stands here, not by files."""
+    path = f"{folder}/{manifest['split']}-*.{manifest['format']}"
+    data_files = [{"split": manifest["split"], "path": path}]
+    return {"config_name": name, "description": f"build {manifest['build']}", "data_files": data_files}
+
+
+def card_of_stages(facts: Mapping[str, Any], stages: Mapping[str, Mapping[str, Any]]) -> str:
+    """The README.md above the builds of stages: a config for each, in the order in which they are trained on."""
+    front = {
+        "pretty_name": facts["mixture"],
+        "license": "other",
+        "size_categories": [_SIZES[min(max(len(str(facts["rows"])) - 3, 0), len(_SIZES) - 1)]],
+        "tags": ["instruction-tuning", "flanmix"],
+        "configs": [_config(manifest, stage, f"{stage}/data") for stage, manifest in stages.items()],
+    }
+    first, manifest = next(iter(stages.items()))
+    lines = [
+        f"# {_plain(facts['mixture'])}",
+        "",
+        f"{count_of(facts['rows'], 'row')} in {count_of(len(stages), 'stage')}, to be trained on in this order; each "
+        f"folder tells of its own sources and licences. Built by flanmix {facts['flanmix']}.",
+        "",
+        "```python",
+        "import datasets",
+        "",
+        f'ds = datasets.load_dataset("path/to/this/folder", "{first}", split="{manifest["split"]}")',
+        "```",
+        "",
+        "| stage | rows | tasks |",
+        "|---|--:|--:|",
+        *(f"| {stage} | {each['rows']:,} | {len(each['tasks'])} |" for stage, each in stages.items()),
+        "",
+    ]
+    return f"---\n{_yaml(front)}---\n\n" + "\n".join(lines)
 
 
 def _body(manifest: Mapping[str, Any], tasks: Sequence[Task], description: str) -> str:

@@ -1,275 +1,333 @@
-"""A mixture and the sizes of its tasks, solved into integers: how many rows each task gives, and why."""
+"""A mixture with its selectors resolved: what each part takes, under which limits, and which quotas cross them."""
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import NamedTuple
 
-from flanmix.errors import PlanError, Problem, UsageError
+from flanmix.errors import PlanError, Problem, UsageError, did_you_mean
 from flanmix.origin import Where
-from flanmix.rates import Conflict, Group, InfeasibleError, Leaf, Poured, exact, floor_of, pour, rate
-from flanmix.spec import Limits, Mixture, Part
+from flanmix.rates import PRESETS
+from flanmix.select import Subject, choose
+from flanmix.spec import Bounds, Budget, Limits, Mixture, Part, Stage
 
 
-@dataclass(frozen=True)
-class Allotment:
-    """What the recipe gives one task: `rows` planned, out of `offered` different ones.
-
-    `asked` is the share of the mixture that its weights ask for, before floors and ceilings; `bound` names what held
-    it off that share.
-    """
+class Offer(NamedTuple):
+    """What may be planned alone: a task, or one style of a task whose sizes are told by style."""
 
     task: str
-    rows: int
-    offered: int
-    asked: float
-    bound: str
+    style: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.task} ({self.style})" if self.style else self.task
 
 
 @dataclass(frozen=True)
-class _Branch:
-    """A part with what it selects: task names or the branches of a nested mixture, and the limits that hold there."""
+class Branch:
+    """A part with what it takes: offers, or the branches of parts in it, and the limits that hold for tasks there.
+
+    `weights` are the shares by task of the mixture that it stands in, or of one around that has them.
+    """
 
     part: Part
     where: Where
     limits: Limits
-    tasks: tuple[str, ...] = ()
-    inner: tuple["_Branch", ...] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
+    offers: tuple[Offer, ...] = ()
+    inner: tuple["Branch", ...] = ()
+
+    def leaves(self) -> Iterator["Branch"]:
+        """The branches below, or this one, that take tasks themselves."""
+        if self.part.select is not None:
+            yield self
+        for branch in self.inner:
+            yield from branch.leaves()
+
+    def all_offers(self) -> set[Offer]:
+        """What is taken at any depth."""
+        return {offer for leaf in self.leaves() for offer in leaf.offers}
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Bounds on all tasks of a type or with a tag, wherever the parts are."""
+
+    kind: str
+    name: str
+    bounds: Bounds
+    where: Where
+    tasks: frozenset[str]
+
+
+class Replayed(NamedTuple):
+    """Rows of earlier stages that come along, and out of how many different ones those stages drew them."""
+
+    rows: int
+    offered: int
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A mixture with its selectors resolved to task names. Nothing has been read yet."""
+    """A mixture, or a stage of one, resolved. Nothing has been read yet.
+
+    `sizes` are the rows of the offers that need not be read; `replay` the rows of earlier stages that come along.
+    """
 
     mixture: Mixture
     where: Where
-    branches: tuple[_Branch, ...]
+    branches: tuple[Branch, ...]
+    subjects: Mapping[str, Subject]
+    sizes: Mapping[Offer, int] = field(default_factory=dict)
+    crossings: tuple[Crossing, ...] = ()
+    stage: Stage | None = None
+    replay: Mapping[Offer, "Replayed"] = field(default_factory=dict)
+
+    @property
+    def budget(self) -> Budget:
+        """How much there is to share out."""
+        return self.stage or self.mixture
+
+    @property
+    def name(self) -> str:
+        """The mixture's name, and the stage's."""
+        return f"{self.mixture.name}/{self.stage.name}" if self.stage else self.mixture.name
+
+    @property
+    def offers(self) -> tuple[Offer, ...]:
+        """All that is taken, sorted."""
+        return tuple(sorted({*self.replay, *(offer for branch in self.branches for offer in branch.all_offers())}))
 
     @property
     def tasks(self) -> tuple[str, ...]:
         """The names of all tasks in the mixture, sorted."""
-        return tuple(sorted({name for branch in self.leaves for name in branch.tasks}))
+        return tuple(sorted({offer.task for offer in self.offers}))
 
     @property
-    def leaves(self) -> tuple[_Branch, ...]:
-        """The parts that select tasks, at any depth."""
-        return tuple(leaf for branch in self.branches for leaf in _leaves(branch))
+    def leaves(self) -> tuple[Branch, ...]:
+        """The parts that take tasks, at any depth."""
+        return tuple(leaf for branch in self.branches for leaf in branch.leaves())
 
 
-def _leaves(branch: _Branch) -> Iterator[_Branch]:
-    if branch.part.select is not None:
-        yield branch
-    for inner in branch.inner:
-        yield from _leaves(inner)
+_RULE = {"scale", "rate_cap", "temperature"}
+Nested = Callable[[str], tuple[Mixture, Where]]
 
 
 def resolve(
     mixture: Mixture,
     where: Where,
-    names: Callable[[str], Sequence[str]],
-    nested: Callable[[str], tuple[Mixture, Where]],
+    subjects: Mapping[str, Subject],
+    nested: Nested,
+    stage: Stage | None = None,
+    replay: Mapping[Offer, Replayed] | None = None,
 ) -> Recipe:
-    """Resolve a mixture's selectors (through `names`) and nested mixtures (through `nested`).
+    """Resolve a mixture's selectors over the known tasks, and its nested mixtures through `nested`.
 
-    Raises `PlanError` with every part that selects nothing, names no mixture, or holds itself.
+    Raises `PlanError` with every part that selects nothing, names no mixture, or holds itself. A part whose tasks were
+    all taken out by `exclude` is left out itself.
     """
-    problems: list[Problem] = []
+    resolving = _Resolving(subjects, nested)
+    everything = _Scope({Offer(name): subject for name, subject in subjects.items()}, {})
+    scope = resolving.scope(mixture, where, everything)
+    parts, at = mixture.parts or (Part("*"),), where.at("parts")
+    if stage is not None:
+        parts, at = stage.parts, where.at("stages", mixture.stages.index(stage)).at("parts")
+    branches = resolving.branches(parts, at, _nearest(Limits(), mixture.defaults), (mixture.name,), scope)
+    if not branches and not resolving.problems:
+        resolving.problems.append(at.problem("'exclude' takes out every task", "leave some"))
+    taken = {offer: (scope.subjects[offer], scope.sizes.get(offer)) for offer in replay or ()}
+    taken |= {offer: resolving.taken[offer] for branch in branches for offer in branch.all_offers()}
+    sizes = {offer: size for offer, (_, size) in taken.items() if size is not None}
+    seen = {offer.task: subject for offer, (subject, _) in taken.items()}
+    recipe = Recipe(mixture, where, branches, seen, sizes, (), stage, dict(replay or {}))
+    gone, in_stages = scope.gone.values(), scope.subjects.values() if stage is not None else ()
+    crossings = tuple(resolving.crossings(mixture, where, seen, gone, in_stages))
+    elsewhere = {subject.name for subject in (*gone, *in_stages)}
+    resolving.problems += _unknown_weights(mixture, where, branches, elsewhere)
+    if resolving.problems:
+        raise PlanError(list(dict.fromkeys(resolving.problems)))
+    return replace(recipe, crossings=crossings)
 
-    def branches(mixture: Mixture, where: Where, outer: Limits, above: tuple[str, ...]) -> tuple[_Branch, ...]:
-        limits = _nearest(outer, mixture.defaults)
+
+@dataclass(frozen=True)
+class _Scope:
+    """What selectors choose from: subjects, and the sizes of those that are told.
+
+    `gone` was taken out by `exclude`; `weights` are those of the outermost mixture that has some.
+    """
+
+    subjects: Mapping[Offer, Subject]
+    sizes: Mapping[Offer, int]
+    gone: Mapping[Offer, Subject] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    def choose(self, selector: str) -> list[Offer]:
+        """What a selector takes, sorted; raises `UsageError`. A plain name is looked up: there may be thousands."""
+        return self._by_name.get(selector) or sorted(choose(selector, self.subjects))
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[Offer]]:
+        found: dict[str, list[Offer]] = {}
+        for offer in sorted(self.subjects):
+            found.setdefault(offer.task, []).append(offer)
+        return found
+
+    def less(self, offers: Iterable[Offer]) -> "_Scope":
+        """The same without some; what they were is kept in mind."""
+        out = set(offers)
+        left = {offer: subject for offer, subject in self.subjects.items() if offer not in out}
+        gone = {offer: subject for offer, subject in self.subjects.items() if offer in out}
+        return replace(self, subjects=left, gone={**self.gone, **gone})
+
+    @cached_property
+    def before(self) -> "_Scope":
+        """What there was before anything was taken out."""
+        return replace(self, subjects={**self.gone, **self.subjects}, gone={})
+
+
+class _Resolving:
+    """Takes a mixture apart, and notes what is wrong on the way."""
+
+    def __init__(self, known: Mapping[str, Subject], nested: Nested) -> None:
+        self._known, self._nested = known, nested
+        self.problems: list[Problem] = []
+        self.taken: dict[Offer, tuple[Subject, int | None]] = {}
+
+    def scope(self, mixture: Mixture, where: Where, outer: _Scope) -> _Scope:
+        """What the parts of a mixture choose from: its `sizes`, or what is around it, less `exclude`."""
+        sizes = {Offer(name, style): size for name, style, size in _sizes(mixture)}
+        if sizes:
+            outer = _Scope({offer: self._subject(offer) for offer in sizes}, sizes, {}, outer.weights)
+        out: set[Offer] = set()
+        for index, selector in enumerate(mixture.exclude):
+            at = where.at("exclude", index)
+            try:
+                found = outer.before.choose(selector)
+            except UsageError as error:
+                self.problems.extend(at.problem(problem.what, problem.hint) for problem in error.problems)
+                continue
+            if not found:
+                self.problems.append(at.problem(f"'{selector}' takes no task out", "there is none: leave it out"))
+            out.update(found)
+        return replace(outer.less(out), weights=outer.weights or mixture.weights)
+
+    def _subject(self, offer: Offer) -> Subject:
+        known = self._known.get(offer.task, Subject(offer.task, ""))
+        return replace(known, styles=frozenset({offer.style})) if offer.style else known
+
+    def branches(
+        self, parts: Sequence[Part], where: Where, outer: Limits, above: tuple[str, ...], scope: _Scope
+    ) -> tuple[Branch, ...]:
         found = []
-        for index, part in enumerate(mixture.parts):
-            here = where.at("parts", index)
-            branch = _Branch(part, here, _nearest(limits, part))
+        for index, part in enumerate(parts):
+            here = where.at(index)
+            branch = Branch(part, here, _nearest(outer, part), scope.weights)
             try:
                 if part.select is not None:
-                    branch = replace(branch, tasks=tuple(sorted(names(part.select))))
-                elif part.mixture in above:
-                    what = f"the mixture '{part.mixture}' would hold itself"
-                    problems.append(here.at("mixture").problem(what, "take it out"))
-                    continue
-                elif part.mixture is not None:
-                    inner, place = nested(part.mixture)
-                    branch = replace(branch, inner=branches(inner, place, branch.limits, (*above, inner.name)))
+                    branch = replace(branch, offers=self._offers(part.select, here, scope))
+                elif part.parts is not None:
+                    inside = self.branches(part.parts, here.at("parts"), branch.limits, above, scope)
+                    branch = replace(branch, inner=inside)
+                else:
+                    branch = replace(branch, inner=self._mixture(part, here, branch.limits, above, scope))
             except UsageError as error:
                 key = "select" if part.select is not None else "mixture"
-                problems.extend(here.at(key).problem(problem.what, problem.hint) for problem in error.problems)
+                self.problems.extend(here.at(key).problem(problem.what, problem.hint) for problem in error.problems)
                 continue
-            if part.select is not None and not branch.tasks:
-                hint = "'flanmix ls SELECTOR' shows what a selector takes"
-                problems.append(here.at("select").problem(f"'{part.select}' selects no task", hint))
-            found.append(branch)
+            if branch.offers or branch.inner:
+                found.append(branch)
         return tuple(found)
 
-    recipe = Recipe(mixture, where, branches(mixture, where, Limits(), (mixture.name,)))
-    if problems:
-        raise PlanError(problems)
-    return recipe
+    def _offers(self, selector: str, where: Where, scope: _Scope) -> tuple[Offer, ...]:
+        offers = tuple(scope.choose(selector))
+        if not offers and not scope.before.choose(selector):
+            hint = "'sizes' holds no such task" if scope.sizes else "'flanmix ls SELECTOR' shows what a selector takes"
+            self.problems.append(where.at("select").problem(f"'{selector}' selects no task", hint))
+        self.taken |= {offer: (scope.subjects[offer], scope.sizes.get(offer)) for offer in offers}
+        return offers
+
+    def _mixture(
+        self, part: Part, where: Where, limits: Limits, above: tuple[str, ...], scope: _Scope
+    ) -> tuple[Branch, ...]:
+        assert part.mixture is not None
+        if part.mixture in above:
+            what = f"the mixture '{part.mixture}' would hold itself"
+            self.problems.append(where.at("mixture").problem(what, "take it out"))
+            return ()
+        inner, place = self._nested(part.mixture)
+        if inner.stages:
+            raise UsageError(f"'{inner.name}' has stages, and cannot be part of a mixture", hint="name its parts")
+        for key in ("types", "tags"):
+            if getattr(inner, key):
+                what = f"'{inner.name}' has '{key}', which bound a whole mixture, and cannot be part of one"
+                raise UsageError(what, hint=f"write '{key}' in the outer mixture, or name the parts of '{inner.name}'")
+        within = self.scope(inner, place, scope)
+        parts = inner.parts or (Part("*"),)
+        found = self.branches(parts, place.at("parts"), _nearest(limits, inner.defaults), (*above, inner.name), within)
+        if not scope.weights:
+            self.problems += _unknown_weights(inner, place, found, {subject.name for subject in within.gone.values()})
+        return found
+
+    def crossings(
+        self,
+        mixture: Mixture,
+        where: Where,
+        seen: Mapping[str, Subject],
+        gone: Collection[Subject],
+        in_stages: Collection[Subject],
+    ) -> Iterator[Crossing]:
+        """The quotas of types and tags; one of no task of the mixture is a problem.
+
+        It is none where such tasks are `gone`, or where a ceiling is meant for those of other stages.
+        """
+        for kind, bounds in (("type", mixture.types), ("tag", mixture.tags)):
+            for name, bound in bounds.items():
+                tasks = frozenset(task for task, subject in seen.items() if name in subject.values(kind))
+                at = where.at(f"{kind}s", name)
+                others = (*gone, *(() if bound.min_share or bound.min_rows else in_stages))
+                if not tasks and any(name in subject.values(kind) for subject in others):
+                    continue
+                if not tasks:
+                    known = sorted({value for subject in seen.values() for value in subject.values(kind) if value})
+                    hint = did_you_mean(name, known) or f"there are {', '.join(known) or 'none'}"
+                    self.problems.append(at.problem(f"no task of the mixture has the {kind} '{name}'", hint))
+                yield Crossing(kind, name, bound, at, tasks)
+
+
+def _sizes(mixture: Mixture) -> Iterator[tuple[str, str, int]]:
+    for name, size in mixture.sizes.items():
+        for style, rows in size.items() if isinstance(size, dict) else [("", size)]:
+            yield name, style, rows
+
+
+def _unknown_weights(
+    mixture: Mixture, where: Where, branches: Iterable[Branch], elsewhere: Iterable[str]
+) -> list[Problem]:
+    """Weights of no task of the mixture, unless it is `elsewhere`; tasks without one."""
+    if not mixture.weights:
+        return []
+    problems = []
+    tasks = {offer.task for branch in branches for offer in branch.all_offers()}
+    for name in sorted(set(mixture.weights) - tasks - set(elsewhere)):
+        hint = did_you_mean(name, tasks) or "take the weight out, or let a part select the task"
+        problems.append(where.at("weights", name).problem(f"'{name}' is no task of the mixture", hint))
+    for name in sorted(tasks - set(mixture.weights)):
+        what = f"the task '{name}' has no weight, and others have"
+        problems.append(where.at("weights").problem(what, "give every task one, or take 'weights' out"))
+    return problems
 
 
 def _nearest(outer: Limits, inner: Limits) -> Limits:
-    """Limits of tasks: what is written nearest holds. A floor is of the thing that it is written at."""
-    own = {name: getattr(inner, name) for name in Limits.model_fields if getattr(inner, name) is not None}
+    """Limits of tasks: what is written nearest holds. Bounds are of the thing that they are written at."""
+    own = {name: value for name in Limits.model_fields if (value := getattr(inner, name)) is not None}
     if isinstance(inner, Part):
-        own.pop("min_share", None)
+        own = {name: value for name, value in own.items() if name not in Bounds.model_fields}
+    if inner.rate is not None:
+        preset = PRESETS[inner.rate]
+        rule = {"scale": None, "rate_cap": preset.rate_cap, "temperature": preset.temperature}
+        bounds = {"max_rows": preset.max_rows, "max_epochs": preset.max_epochs}
+        own = {**rule, **{name: value for name, value in bounds.items() if value is not None}, **own}
+    elif outer.rate is not None and own.keys() & _RULE:
+        per_template = PRESETS[outer.rate].per_template and own.keys() & {"scale", "temperature"}
+        if PRESETS[outer.rate].equal or per_template:
+            own["rate"] = None
     return outer.model_copy(update=own)
-
-
-def allot(recipe: Recipe, usable: Mapping[str, int]) -> tuple[Allotment, ...]:
-    """Solve a recipe for the numbers of usable rows: one allotment a task, sorted by name. Raises `PlanError`."""
-    offered = _offered(recipe, usable)
-    total = _budget(recipe, offered)
-    root = _tree(recipe, offered, total)
-    try:
-        poured = pour(root, total)
-    except InfeasibleError as error:
-        raise PlanError([_problem(recipe, offered, total, conflict) for conflict in error.conflicts]) from None
-    mine: dict[str, list[Poured]] = {name: [] for name in recipe.tasks}
-    for leaf in poured:
-        mine[leaf.leaf.name].append(leaf)
-    problems = list(_too_often(recipe, offered, {name: sum(leaf.count for leaf in mine[name]) for name in mine}))
-    if problems:
-        raise PlanError(problems)
-    return tuple(_allotment(name, mine[name], offered[name], total) for name in mine)
-
-
-def _allotment(name: str, poured: Sequence[Poured], offered: int, total: int) -> Allotment:
-    asked = float(sum(leaf.asked for leaf in poured) / total)
-    bound = ", ".join(dict.fromkeys(leaf.bound for leaf in poured if leaf.bound))
-    return Allotment(name, sum(leaf.count for leaf in poured), offered, asked, bound)
-
-
-def _too_often(recipe: Recipe, offered: Mapping[str, int], counts: Mapping[str, int]) -> Iterator[Problem]:
-    """The tasks that several parts take, each within its max_epochs, and together more often than any allows."""
-    ceilings: dict[str, list[float | None]] = {}
-    for branch in recipe.leaves:
-        for name in branch.tasks:
-            ceilings.setdefault(name, []).append(branch.limits.max_epochs)
-    for name, epochs in ceilings.items():
-        known = [number for number in epochs if number is not None]
-        if len(epochs) == len(known) > 1 and counts[name] > (most := _ceiling(max(known), offered[name])):
-            what = f"{len(epochs)} parts take the task '{name}' and want {counts[name]:,} rows of it"
-            hint = f"max_epochs allows {most:,}: raise it, or let one part take the task"
-            yield recipe.where.problem(what, hint)
-
-
-def _ceiling(epochs: float, offered: int) -> int:
-    return int(exact(epochs) * offered)
-
-
-def _offered(recipe: Recipe, usable: Mapping[str, int]) -> dict[str, int]:
-    """The different rows that each task may give: its usable ones, `max_rows` at most."""
-    found: dict[str, int] = {}
-    problems: list[Problem] = []
-    for branch in recipe.leaves:
-        for name in branch.tasks:
-            offered = min(usable[name], branch.limits.max_rows or usable[name])
-            if found.setdefault(name, offered) != offered:
-                what = f"the task '{name}' has another max_rows in an earlier part"
-                problems.append(branch.where.problem(what, "give both parts the same"))
-    if problems:
-        raise PlanError(problems)
-    return found
-
-
-def _budget(recipe: Recipe, offered: Mapping[str, int]) -> int:
-    mixture = recipe.mixture
-    if mixture.rows is not None:
-        return mixture.rows
-    if mixture.epochs is not None:
-        return _passes(mixture.epochs, offered.values())
-    fixed = [_fixed_rows(branch, offered) for branch in recipe.branches]
-    if None in fixed:
-        hint = "write 'rows: 10_000' or 'epochs: 1' (or give --rows, --epochs)"
-        raise PlanError(recipe.where.problem("the mixture has no budget", hint))
-    return sum(rows for rows in fixed if rows is not None)
-
-
-def _passes(epochs: float, offered: Iterable[int]) -> int:
-    """The rows of so many passes, to the nearest whole one, and one at least."""
-    return max(1, round(exact(epochs) * sum(offered)))
-
-
-def _fixed_rows(branch: _Branch, offered: Mapping[str, int]) -> int | None:
-    if branch.part.epochs is not None:
-        return _passes(branch.part.epochs, [offered[name] for name in _names(branch)])
-    return branch.part.rows
-
-
-def _names(branch: _Branch) -> set[str]:
-    return {name for leaf in _leaves(branch) for name in leaf.tasks}
-
-
-def _tree(recipe: Recipe, offered: Mapping[str, int], total: int) -> Group:
-    children = tuple(_group(branch, offered, total) for branch in recipe.branches)
-    return Group(recipe.mixture.name, Fraction(1), children, kind="mixture")
-
-
-def _group(branch: _Branch, offered: Mapping[str, int], total: int) -> Group:
-    part, fixed = branch.part, _fixed_rows(branch, offered)
-    children: tuple[Group | Leaf, ...] = tuple(_group(inner, offered, total) for inner in branch.inner)
-    children += tuple(_leaf(name, offered, branch, total) for name in branch.tasks)
-    name, floor = part.select or part.mixture or "", _floor(part.min_share, total)
-    if fixed is not None:
-        return Group(name, Fraction(0), children, max(Fraction(fixed), floor), Fraction(fixed))
-    return Group(name, exact(part.weight or 1), children, floor)
-
-
-def _leaf(task: str, offered: Mapping[str, int], branch: _Branch, total: int) -> Leaf:
-    limits, size = branch.limits, offered[task]
-    low = _floor(limits.min_share, total)
-    high = None if limits.max_epochs is None else Fraction(_ceiling(limits.max_epochs, size))
-    if branch.part.epochs is not None:
-        all_of_part = sum(offered[other] for other in branch.tasks)
-        rows = Fraction(_passes(branch.part.epochs, [all_of_part]) * size, all_of_part)
-        return Leaf(task, Fraction(0), max(rows, low), rows if high is None else min(rows, high))
-    try:
-        weight = rate(size, limits.rate_cap, limits.temperature)
-    except ArithmeticError as error:
-        what = f"the temperature {limits.temperature:g} gives the task '{task}' a rate beyond 1e300"
-        raise PlanError(branch.where.problem(what, "raise the temperature")) from error
-    return Leaf(task, weight, low, high)
-
-
-def _floor(min_share: float | None, total: int) -> Fraction:
-    return Fraction(-(-exact(min_share or 0) * total // 1))
-
-
-def _problem(recipe: Recipe, offered: Mapping[str, int], total: int, conflict: Conflict) -> Problem:
-    """A conflict in words, with the nearest number that can be had."""
-    name = f"the {conflict.node.kind} '{conflict.node.name}'"
-    asked, nearest = _number(conflict.asked), _number(conflict.nearest)
-    if conflict.asked > conflict.nearest:
-        what = f"{name} is to give {asked} rows, and can give {nearest} at most"
-        hint = f"ask for {nearest}, or raise max_epochs or fixed rows"
-    else:
-        what = f"{name} is to give {asked} rows, and its fixed rows and min_share take {nearest}"
-        least = _least(recipe, offered, int(conflict.nearest))
-        hint = f"raise the rows to {least:,}, or lower those" if least else "no number of rows will do: lower those"
-    return recipe.where.problem(what, hint)
-
-
-def _number(rows: Fraction) -> str:
-    return f"{int(rows):,}" if rows.denominator == 1 else f"{float(rows):,.1f}"
-
-
-def _least(recipe: Recipe, offered: Mapping[str, int], total: int) -> int | None:
-    """The smallest budget from `total` on (but for rounding) that holds its floors, which may grow with it.
-
-    None where there is none.
-    """
-
-    def holds(rows: int) -> bool:
-        return floor_of(_tree(recipe, offered, rows)) <= rows
-
-    most = total
-    while not holds(most):
-        most *= 2
-        if most > 1 << 60:
-            return None
-    least = total + bisect_left(range(total, most), True, key=holds)
-    try:
-        pour(_tree(recipe, offered, least), least)
-    except InfeasibleError:
-        return None
-    return least

@@ -10,11 +10,12 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any, Self
 
-from flanmix import select, yamlio
+from flanmix import yamlio
 from flanmix.binding import Families, bind, twice_in_family
 from flanmix.bound import BoundTask
 from flanmix.errors import FlanmixError, Problem, SpecError, UsageError, did_you_mean
 from flanmix.origin import Origin, Where
+from flanmix.select import Subject, choose
 from flanmix.spec import Family, Mixture, Spec, Task
 from flanmix.words import count_of
 
@@ -33,6 +34,10 @@ class _Found:
     value: Spec
     where: Where
     folder: Path | None = None
+
+
+_CHOICES = {"rows", "tokens", "epochs", "seed", "split", "tokenizer", "exclude", "weights"}
+"""What may be chosen for a mixture without writing another."""
 
 
 class Registry:
@@ -105,10 +110,11 @@ class Registry:
         return self.mixtures[name]
 
     def where(self, value: Mixture | Family) -> Where:
-        """Where a mixture or family was written."""
+        """Where a mixture or family was written; a mixture with another budget, say, was written there too."""
         kind = Mixture if isinstance(value, Mixture) else Family
-        known = self.mixtures if kind is Mixture else self.families
-        if known.get(value.name) == value:
+        known = (self.mixtures if kind is Mixture else self.families).get(value.name)
+        keys = kind.model_fields.keys() - (_CHOICES if kind is Mixture else ())
+        if known is not None and all(getattr(known, key) == getattr(value, key) for key in keys):
             return self._where[kind, value.name]
         return Where(Origin(f"{kind.__name__.lower()} {value.name}"))
 
@@ -123,11 +129,12 @@ class Registry:
 
     def names(self, text: str) -> list[str]:
         """The names of the tasks that a selector takes, sorted; raises `UsageError`."""
-        try:
-            selector = select.parse(text)
-        except ValueError as error:
-            raise UsageError(str(error), hint="write it like 'type:nli glue/* -tag:synthetic'") from error
-        return select.select(selector, [task.subject for task in self.tasks.values()])
+        return choose(text, self.subjects)
+
+    @property
+    def subjects(self) -> dict[str, Subject]:
+        """What selectors look at, by task, sorted."""
+        return {name: task.subject for name, task in self.tasks.items()}
 
     def with_specs(self, *specs: Task | Family | Mixture) -> Self:
         """A new catalogue that also holds these."""

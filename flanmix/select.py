@@ -1,11 +1,16 @@
 """Selectors: which tasks a part of a mixture takes."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import TypeVar
 
-_KINDS = ("name", "type", "tag", "language")
+from flanmix.errors import UsageError
+
+K = TypeVar("K")
+
+_KINDS = ("name", "type", "tag", "language", "style")
 _PATTERN = re.compile(r"[\w./*?\[\]-]+")
 
 
@@ -17,10 +22,12 @@ class Subject:
     type: str
     tags: frozenset[str] = frozenset()
     languages: frozenset[str] = frozenset()
+    styles: frozenset[str] = frozenset()
 
     def values(self, kind: str) -> Iterable[str]:
         """The task's values of one kind of term."""
-        return {"name": (self.name,), "type": (self.type,), "tag": self.tags, "language": self.languages}[kind]
+        own: Mapping[str, Iterable[str]] = {"name": (self.name,), "type": (self.type,)}
+        return own.get(kind) or {"tag": self.tags, "language": self.languages, "style": self.styles}[kind]
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Selector:
-    """Terms parted by spaces: a name pattern, `type:`, `tag:` or `language:`; `-` in front excludes.
+    """Terms parted by spaces: a name pattern, `type:`, `tag:`, `language:`, `style:`; `-` in front excludes.
 
     Terms of one kind widen each other, terms of different kinds narrow each other, exclusions come last:
     `type:nli type:qa tag:english glue/* -tag:synthetic` is (nli or qa) and english and glue/*, less the synthetic.
@@ -75,12 +82,20 @@ def _term(word: str) -> Term:
     if not colon:
         kind, pattern = "name", body
     if kind not in _KINDS or (colon and kind == "name"):
-        raise ValueError(f"'{word}' starts with '{kind}:', which is none of type:, tag:, language:")
+        raise ValueError(f"'{word}' starts with '{kind}:', which is none of type:, tag:, language:, style:")
     if not _PATTERN.fullmatch(pattern):
         raise ValueError(f"'{word}' is not a pattern of letters, digits and / . _ - * ? [ ]")
     return Term(kind, pattern, excludes=word.startswith("-"))
 
 
-def select(selector: Selector, subjects: Sequence[Subject]) -> list[str]:
-    """The names of the subjects that the selector takes, in their order."""
-    return [subject.name for subject in subjects if selector.matches(subject)]
+def choose(text: str, subjects: Mapping[K, Subject]) -> list[K]:
+    """The keys of the subjects that a selector takes, in their order; raises `UsageError`.
+
+    >>> choose("type:nli", {1: Subject("glue/rte", "nli"), 2: Subject("sum", "arithmetic")})
+    [1]
+    """
+    try:
+        selector = parse(text)
+    except ValueError as error:
+        raise UsageError(str(error), hint="write it like 'type:nli glue/* -tag:synthetic'") from error
+    return [key for key, subject in subjects.items() if selector.matches(subject)]

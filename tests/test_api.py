@@ -258,7 +258,7 @@ def test_what_is_wrong_with_a_spec_is_told_at_once_and_in_words() -> None:
     ("make", "kind", "told"),
     [
         (lambda: fm.Part("x", weight=0), fm.SpecError, "part x: weight: should be more than 0, not 0"),
-        (lambda: fm.Part(), fm.SpecError, "part: a part needs either 'select' or 'mixture'"),
+        (lambda: fm.Part(), fm.SpecError, "part: a part needs one of 'select', 'mixture', 'parts'"),
         (lambda: fm.Limits(min_share=2), fm.SpecError, "limits: min_share: should be 1 or less, not 2"),
         (lambda: task("../evil"), fm.SpecError, "task ../evil: task: '../evil' is not a name: "),
         (lambda: task(source="rows.csv"), fm.SpecError, "- for a file write {files: rows.csv}"),
@@ -290,7 +290,7 @@ def test_what_is_wrong_is_told_where_it_is_made(make: Callable[[], Any], kind: A
     ("choices", "kind", "told"),
     [
         ({}, fm.PlanError, "mixture m: the mixture has no budget - write 'rows: 10_000'"),
-        ({"rows": 3, "epochs": 1}, fm.UsageError, "a mixture takes rows or epochs, not both - leave one out"),
+        ({"rows": 3, "epochs": 1}, fm.UsageError, "a mixture takes one of rows, tokens, epochs - leave the others out"),
         ({"rows": 0}, fm.UsageError, "mixture m: rows: should be 1 or more, not 0"),
         ({"rows": 2.5}, fm.UsageError, "mixture m: rows: should be a whole number, not 2.5"),
         ({"epochs": float("nan")}, fm.UsageError, "mixture m: epochs: should be a finite number, not nan"),
@@ -421,3 +421,22 @@ def test_plans_examples_and_builds_cannot_be_written_to(plan: fm.Plan, tmp_path:
 def test_specs_travel() -> None:
     for spec in SPECS:
         assert pickle.loads(pickle.dumps(spec)) == spec
+
+
+# ---- mixtures made of others
+
+
+def test_leave_one_out_works_where_each_type_is_a_part_of_its_own() -> None:
+    tasks = registry(task("a"), task("b", type="nli"), task("c", type="nli"))
+    parts = [fm.Part("type:arithmetic"), fm.Part("type:nli", weight=3)]
+    found = fm.Mixture("m", parts=parts, rows=40).leave_one_out(tasks)
+    assert {name: mixture.plan(tasks).counts for name, mixture in found.items()} == {
+        "arithmetic": {"b": 20, "c": 20},
+        "nli": {"a": 40},
+    }
+
+
+def test_weights_stay_where_tasks_are_taken_out() -> None:
+    tasks = registry(task("a"), task("b"), task("c"))
+    mixture = fm.Mixture("m", parts=[fm.Part("*")], rows=40).weighted({"a": 1, "b": 3, "c": 9})
+    assert mixture.without("c").plan(tasks).counts == {"a": 10, "b": 30}

@@ -202,7 +202,11 @@ def test_what_is_no_size_is_refused(written: int | str) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
-        ("layout", "chatml", "no layout is called 'chatml' - there are messages, prompt_completion"),
+        (
+            "layout",
+            "chatml",
+            f"no layout is called 'chatml' - there are {', '.join(sorted(LAYOUTS))}",
+        ),
         ("format", "csv", "no format is called 'csv' - there are parquet and arrow"),
         ("shard_rows", 0, "shards of 0 rows - give at least 1"),
         ("num_proc", 0, "0 processes - give at least 1"),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flanmix.plan import NO_TEMPLATE, OTHER, Plan, PlannedTask, PlannedTemplate
+from flanmix.plan import NO_TEMPLATE, OTHER, Plan, PlannedStyle, PlannedTask, PlannedTemplate, RowLength
 from flanmix.spec import Template
 
 PLAIN = ("x", "y", "z")
@@ -308,8 +308,12 @@ def test_a_row_that_only_an_unwanted_style_serves_has_no_wording() -> None:
 OF_TASKS = {
     "name": "b", "type": "nli", "rows": 11, "offered": 9, "usable": 12, "data": "d2",
     "guards": ((0, 1), (2,)), "templates": (wording("x"), wording("y")),
+    "styles": (PlannedStyle("cot", 11, 9, 0.5, 0.5, ""),),
 }  # fmt: skip
-NOT_OF_TASKS = {"source_rows": 99, "dropped": {"drop rule": 3}, "share_asked": 0.7, "bound": "max_epochs"}
+NOT_OF_TASKS = {
+    "source_rows": 99, "dropped": {"drop rule": 3}, "share_asked": 0.7, "share": 0.6, "bound": "max_epochs",
+    "length": RowLength(30.0, 5.0),
+}  # fmt: skip
 OF_TEMPLATES = {
     "id": ["w"],
     "template": [
@@ -323,8 +327,11 @@ OF_TEMPLATES = {
     "style": ["cot"],
 }
 NOT_OF_TEMPLATES = {"where": "elsewhere.yaml:9"}
-OF_PLANS = {"seed": 8, "split": "test", "styles": {"options": 0.5}, "tasks": (task(), task("b"))}
-NOT_OF_PLANS = {"name": "another"}
+OF_PLANS = {
+    "seed": 8, "split": "test", "styles": {"options": 0.5}, "tasks": (task(), task("b")),
+    "wordings": "even", "arrangement": "sequential",
+}  # fmt: skip
+NOT_OF_PLANS = {"name": "another", "relaxed": ("task 'a': at least 9 became 8",), "tokens": 99.0}
 
 
 def test_the_lists_below_have_every_field() -> None:

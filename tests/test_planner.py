@@ -14,14 +14,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from flanmix.allot import Allotments, Sizes, allot
 from flanmix.errors import PlanError, SourceError, TemplateError
 from flanmix.examples import Examples
 from flanmix.plan import FORMAT, Plan, PlannedTask, PlannedTemplate
-from flanmix.planner import Planned, plan_mixture, resolved
-from flanmix.recipe import allot
+from flanmix.planner import Planned, plan_mixture, plan_stages, resolved
+from flanmix.recipe import Recipe
 from flanmix.registry import Registry, load_registry
 from flanmix.report import plan_records, plan_table
-from flanmix.spec import FileSource, Limits, Mixture, Part, Task, Template
+from flanmix.spec import FileSource, Limits, Mixture, Part, Stage, Task, Template
 
 GOLDEN = Path(__file__).parent / "golden" / "plan.json"
 ASK = Template("ask", input="{{ q }}", target="{{ a }}")
@@ -43,6 +44,10 @@ def registry(*specs: Task | Mixture) -> Registry:
 
 
 class UnsolvableError(Exception):
+    pass
+
+
+class CrossedError(Exception):
     pass
 
 
@@ -86,9 +91,9 @@ class Basin:
 
 
 def naive_parts(
-    parts: list[dict[str, Any]], limits: dict[str, Any], offered: Mapping[str, int], total: int
+    parts: list[dict[str, Any]], limits: dict[str, Any], offered: Mapping[str, int], total: int, often: set[str]
 ) -> list[Basin]:
-    """The parts of a recipe as basins."""
+    """The parts of a recipe as basins; a floor of a task that stands there `often` is of none of them alone."""
 
     def share(number: float) -> Fraction:
         return Fraction(-(-Fraction(str(number)) * total // 1))
@@ -102,11 +107,12 @@ def naive_parts(
         for name in names if "tasks" in part else ():
             weight = Fraction(min(offered[name], here.get("rate_cap", 10**9)))
             low, high = share(here.get("min_share", 0)), Fraction(int(here.get("max_epochs", 10**6) * offered[name]))
+            low = Fraction(0) if name in often else low
             if "epochs" in part:
                 pinned = Fraction(fixed * offered[name], sum(offered[other] for other in names))
                 weight, low, high = Fraction(0), max(low, pinned), min(high, pinned)
             inside.append(Basin(name, weight, low, high))
-        inside += naive_parts(part.get("parts", []), here, offered, total)
+        inside += naive_parts(part.get("parts", []), here, offered, total, often)
         low, high, weight = share(part.get("min_share", 0)), 10**9, Fraction(str(part.get("weight", 1)))
         if fixed is not None:
             low, high, weight = max(low, fixed), fixed, Fraction(0)
@@ -119,15 +125,22 @@ def naive_names(part: dict[str, Any]) -> set[str]:
 
 
 def naive_counts(recipe: dict[str, Any], offered: Mapping[str, int]) -> dict[str, int]:
-    """The integers of every task; raises `UnsolvableError`."""
+    """The integers of every task; raises `UnsolvableError`, or `CrossedError` if a task in two places is off limits."""
     total, limits = recipe["rows"], recipe["defaults"]
-    found = Basin("", Fraction(1), inside=naive_parts(recipe["parts"], limits, offered, total)).fill(
-        Fraction(total), total
-    )
     paths = Counter(name for part in recipe["parts"] for name in naive_paths(part))
-    if any(found[n] > int(limits.get("max_epochs", 10**6) * offered[n]) for n, count in paths.items() if count > 1):
-        raise UnsolvableError
+    often = {name for name, count in paths.items() if count > 1}
+    basins = naive_parts(recipe["parts"], limits, offered, total, often)
+    found = Basin("", Fraction(1), inside=basins).fill(Fraction(total), total)
+    bounds = naive_bounds(limits, offered, total)
+    if any(not bounds[name][0] <= found[name] <= bounds[name][1] for name in often):
+        raise CrossedError
     return {name: found[name] for name in paths}
+
+
+def naive_bounds(limits: dict[str, Any], offered: Mapping[str, int], total: int) -> dict[str, tuple[Fraction, int]]:
+    """The floor and the ceiling of each task."""
+    low = Fraction(str(limits.get("min_share", 0))) * total
+    return {name: (low, int(limits.get("max_epochs", 10**6) * size)) for name, size in offered.items()}
 
 
 def naive_paths(part: dict[str, Any]) -> list[str]:
@@ -161,8 +174,8 @@ def naive_mixture(
             epoch, place = divmod(draw, offered[name])
             if epoch:
                 place = naive_shuffle(offered[name], seed, name, "epoch", epoch)[place]
-            jitter = (naive_word(naive_key(seed, name, "time"), draw) >> 11) / 2**53
-            timed.append(((draw + jitter) / rows, name, draw, epoch, sample[place]))
+            chance = Fraction(naive_word(naive_key(seed, name, "time"), draw) >> 32, 2**32)
+            timed.append(((draw + chance) / rows, name, draw, epoch, sample[place]))
     return [place[1:] for place in sorted(timed)]
 
 
@@ -207,26 +220,33 @@ def as_specs(recipe: dict[str, Any], name: str = "m") -> list[Mixture]:
 
 
 def test_300_random_mixtures_are_those_of_a_naive_mixer() -> None:
-    """Counts, refusals, and the task, draw, epoch and row at every position."""
+    """Counts, refusals, and the task, draw, epoch and row at every position.
+
+    Where a limit of a task in two places holds what the parts ask for, the naive mixer has no counts: the limits hold.
+    """
     wording = (PlannedTemplate("ask", Template("ask", input="{{ q }}", target="{{ a }}"), "plain"),)
-    refused = 0
+    refused, crossed = 0, []
     for seed in range(300):
         recipe, usable = random_recipe(random.Random(seed))
         offered = {name: min(size, recipe["defaults"].get("max_rows", size)) for name, size in usable.items()}
         mixture, *nested = as_specs(recipe)
         found = resolved(mixture, registry(*(task(name, 1) for name in usable), *nested))
+        sizes = Sizes({offer: usable[offer.task] for offer in found.offers})
         try:
             counts = naive_counts(recipe, offered)
         except UnsolvableError:
             refused += 1
             with pytest.raises(PlanError):
-                allot(found, usable)
+                allot(found, sizes)
             continue
-        allotted = allot(found, usable)
-        assert {item.task: item.rows for item in allotted} == counts, seed
-        assert {item.task: item.offered for item in allotted} == {name: offered[name] for name in counts}, seed
+        except CrossedError:
+            crossed.append(crossing(recipe, allotted_or_none(found, sizes), offered))
+            continue
+        allotted = allot(found, sizes).of
+        assert {item.offer.task: item.rows for item in allotted} == counts, seed
+        assert {item.offer.task: item.offered for item in allotted} == {name: offered[name] for name in counts}, seed
         tasks = tuple(
-            PlannedTask(item.task, "code", item.rows, item.offered, usable[item.task], "", wording, ((0,),))
+            PlannedTask(item.offer.task, "code", item.rows, item.offered, usable[item.offer.task], "", wording, ((0,),))
             for item in allotted
         )
         plan = Plan("m", seed, "train", tasks, {})
@@ -238,6 +258,26 @@ def test_300_random_mixtures_are_those_of_a_naive_mixer() -> None:
         ]
         assert order == naive_mixture(counts, offered, usable, seed), seed
     assert 30 < refused < 120
+    assert crossed.count(True) > 5
+
+
+def allotted_or_none(found: Recipe, sizes: Sizes) -> Allotments | None:
+    try:
+        return allot(found, sizes)
+    except PlanError:
+        return None
+
+
+def crossing(recipe: dict[str, Any], found: Allotments | None, offered: Mapping[str, int]) -> bool:
+    """Whether there are counts; every limit of a task holds in them, and they are the budget."""
+    if found is None:
+        return False
+    bounds = naive_bounds(recipe["defaults"], offered, recipe["rows"])
+    for each in found.of:
+        low, high = bounds[each.offer.task]
+        assert low <= each.rows <= high
+    assert sum(each.rows for each in found.of) == recipe["rows"]
+    return True
 
 
 # From mixture and registry to plan
@@ -337,6 +377,66 @@ def test_the_same_specs_give_the_same_plan_and_another_word_in_the_data_another(
     assert digest("two") == digest("two") != digest("zwei")
 
 
+# Stages
+
+
+def staged(*stages: Stage) -> tuple[Planned, ...]:
+    tasks = [task("a", 30), task("b", 10), task("c", 20)]
+    return plan_stages(Mixture("m", stages=stages, seed=3), registry(*tasks))
+
+
+def test_each_stage_has_a_plan_of_its_own() -> None:
+    broad, late = staged(Stage("broad", parts=[Part("*")], rows=60), Stage("late", parts=[Part("c")], epochs=2))
+    assert (broad.stage, late.stage) == ("broad", "late")
+    assert (broad.plan.name, late.plan.name) == ("m/broad", "m/late")
+    assert [{item.name: item.rows for item in each.plan.tasks} for each in (broad, late)] == [
+        {"a": 30, "b": 10, "c": 20},
+        {"c": 40},
+    ]
+    assert [[bound.task.name for bound in each.tasks] for each in (broad, late)] == [["a", "b", "c"], ["c"]]
+
+
+def test_a_stage_replays_a_fraction_of_each_task_of_earlier_ones_beside_its_budget() -> None:
+    first, second = Stage("one", parts=[Part("a b")], rows=40), Stage("two", parts=[Part("b")], rows=7)
+    *_, last = staged(first, second, Stage("three", parts=[Part("b c")], rows=30, replay={"one": 0.29, "two": 0.5}))
+    assert {item.name: item.rows for item in last.plan.tasks} == {"a": 8, "b": 10 + 2 + 3, "c": 20}
+    assert last.plan.rows == 30 + 8 + 2 + 3
+    assert sum(item.share for item in last.plan.tasks) == pytest.approx(1)
+
+
+def test_what_a_stage_replays_holds_what_that_one_replayed() -> None:
+    one = Stage("one", parts=[Part("a")], rows=40)
+    two = Stage("two", parts=[Part("b")], rows=10, replay={"one": 0.5})
+    *_, last = staged(one, two, Stage("three", parts=[Part("c")], rows=5, replay={"two": 0.1}))
+    assert {item.name: item.rows for item in last.plan.tasks} == {"a": 2, "b": 1, "c": 5}
+
+
+def test_a_replay_of_less_than_one_row_brings_no_task() -> None:
+    one = Stage("one", parts=[Part("a b")], rows=40)
+    _, last = staged(one, Stage("two", parts=[Part("c")], rows=5, replay={"one": 0.05}))
+    assert {item.name: item.rows for item in last.plan.tasks} == {"a": 1, "c": 5}
+
+
+def test_a_stage_that_cannot_be_had_is_told_in_its_own_numbers() -> None:
+    one, two = Stage("one", parts=[Part("a")], rows=40), Stage("two", parts=[Part("c", max_epochs=1)], rows=50)
+    with pytest.raises(PlanError, match=r"two' is to give 50 rows, and can give 20 at most .* - ask for 20") as caught:
+        staged(one, two.model_copy(update={"replay": {"one": 0.5}}))
+    assert caught.value.problems[0].key == "stages[1]"
+    with pytest.raises(PlanError, match="the stage has no budget"):
+        staged(one, Stage("two", parts=[Part("c")]))
+
+
+def test_sizes_alone_make_a_plan_that_reads_nothing() -> None:
+    sizes = {"x": {"plain": 10, "cot": 30}, "a": 20}
+    planned = plan_mixture(Mixture("m", rows=120, sizes=sizes), registry(task("a", [])))
+    assert (planned.tasks, planned.files) == ((), ())
+    assert [(item.name, item.type, item.rows, item.sized) for item in planned.plan.tasks] == [
+        ("a", "arithmetic", 40, True),
+        ("x", "", 80, True),
+    ]
+    assert [(style.name, style.rows) for style in planned.plan.tasks[1].styles] == [("cot", 60), ("plain", 20)]
+
+
 # The plan as a report
 
 
@@ -355,16 +455,18 @@ def toy() -> Planned:
 
 
 def test_the_records_of_a_plan_say_what_was_asked_and_what_bound_it() -> None:
-    records = {record.pop("task"): record for record in plan_records(toy().plan)}
-    assert records["many"] == {
-        "type": "nli", "source_rows": 900, "usable": 900, "dropped": {}, "offered": 400, "rows": 123,
-        "share_asked": pytest.approx(0.8 * 30 / 37), "share": 0.82, "epochs": 123 / 400,
-        "styles": {"options": 37, "any other": 86}, "bound": "",
-    }  # fmt: skip
-    assert records["rare/one"]["rows"] == 6
-    assert records["rare/one"]["bound"] == "max_epochs"
+    records = {(record.pop("task"), record.pop("style")): record for record in plan_records(toy().plan)}
+    of_task = {"type": "nli", "source_rows": 900, "usable": 900, "dropped": {}, "offered": 400, "bound": ""}
+    of_task |= {"epochs": 123 / 400, "effective_epochs": 123 / 400}
+    for style, rows in (("options", 37), ("any other", 86)):
+        record = records["many", style]
+        part = rows / 123
+        shares = {"share_asked": pytest.approx(0.8 * 30 / 37 * part), "share": pytest.approx(0.82 * part)}
+        assert record == {**of_task, **shares, "rows": rows}
+    rare = records["rare/one", "any other"]
+    assert (rare["rows"], rare["bound"], rare["epochs"]) == (6, "max_epochs", 3)
     assert sum(record["share"] for record in records.values()) == pytest.approx(1)
-    assert sum(sum(record["styles"].values()) for record in records.values()) == 150
+    assert sum(record["rows"] for record in records.values()) == 150
 
 
 def printed(width: int) -> list[str]:
@@ -378,15 +480,16 @@ def test_the_table_of_a_plan_has_a_line_for_each_task_and_the_sum() -> None:
     lines = printed(160)
     assert lines[0].startswith("toy: 150 rows of 3 tasks, seed 11, plan ")
     (rare,) = [line for line in lines if "rare/one" in line]
-    assert " ".join(rare.split()) == "rare/one arithmetic 2 2 20.00% 6 4.00% 3.00 any other 6 max_epochs"
+    assert " ".join(rare.split()) == "rare/one arithmetic 2 2 20.00% 6 4.00% 3.00 2.88 any other 6 max_epochs"
     assert lines[-2].split() == ["all", "150", "100%"]
 
 
 def test_a_narrow_terminal_folds_names_and_cuts_no_number() -> None:
     words = {word for line in printed(80) for word in line.split()}
-    records = plan_records(toy().plan)
-    assert {f"{record['rows']:,}" for record in records} <= words
-    assert {f"{record['share_asked']:.2%}" for record in records} <= words
+    tasks = toy().plan.tasks
+    assert {f"{task.rows:,}" for task in tasks} <= words
+    assert {f"{task.share_asked:.2%}" for task in tasks} <= words
+    assert {f"{task.share:.2%}" for task in tasks} <= words
 
 
 # The golden plan

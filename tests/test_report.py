@@ -14,8 +14,8 @@ def plan() -> Plan:
     template = PlannedTemplate("plain", Template("plain", input="{{ q }}", target="{{ a }}"), "plain")
     lost = {"drop rule": 1_380}
     tasks = [
-        PlannedTask(name, "nli", rows, 100, 120, "digest", (template,), ((0,),), 1_500, lost, 0.5, bound)
-        for name, rows, bound in (("a/<b>", 400, "max_epochs"), ("c/d", 1_200, ""))
+        PlannedTask(name, "nli", rows, 100, 120, "digest", (template,), ((0,),), 1_500, lost, 0.5, share, bound)
+        for name, rows, share, bound in (("a/<b>", 400, 0.2501, "max_epochs"), ("c/d", 1_200, 0.7499, ""))
     ]
     return Plan("mini", 7, "train", tuple(tasks), {})
 
@@ -27,7 +27,11 @@ def cells(html: str) -> list[list[str]]:
 
 def test_a_record_holds_exact_numbers(plan: Plan) -> None:
     first = plan_records(plan)[0]
-    assert (first["rows"], first["share"], first["epochs"], first["dropped"]) == (400, 0.25, 4.0, {"drop rule": 1_380})
+    assert (first["task"], first["style"], first["rows"], first["epochs"]) == ("a/<b>", "any", 400, 4.0)
+    assert (first["share_asked"], first["share"], first["bound"]) == (0.5, 0.2501, "max_epochs")
+    assert (first["source_rows"], first["usable"], first["offered"]) == (1_500, 120, 100)
+    assert first["dropped"] == {"drop rule": 1_380}
+    assert first["effective_epochs"] == pytest.approx(3.725673, abs=1e-6)  # Muennighoff et al. 2023, equation 5
 
 
 def test_the_last_row_is_the_sum(plan: Plan) -> None:

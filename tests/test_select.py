@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flanmix.select import Subject, parse, select
+from flanmix.errors import UsageError
+from flanmix.select import Subject, choose, parse
 
-RTE = Subject("glue/rte", "nli", frozenset({"english", "glue"}), frozenset({"en"}))
+RTE = Subject("glue/rte", "nli", frozenset({"english", "glue"}), frozenset({"en"}), frozenset({"plain", "options"}))
 BOOLQ = Subject("super_glue/boolq", "qa", frozenset({"english"}), frozenset({"en"}))
-XNLI = Subject("xnli/de", "nli", frozenset({"synthetic"}), frozenset({"de", "fr"}))
+XNLI = Subject("xnli/de", "nli", frozenset({"synthetic"}), frozenset({"de", "fr"}), frozenset({"inverted"}))
 PLAIN = Subject("plain", "sorting")
-ALL = [RTE, BOOLQ, XNLI, PLAIN]
+ALL = {subject.name: subject for subject in (RTE, BOOLQ, XNLI, PLAIN)}
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,11 @@ ALL = [RTE, BOOLQ, XNLI, PLAIN]
         ("type:nli glue/* plain", ["glue/rte"]),
         ("language:de", ["xnli/de"]),
         ("language:*", ["glue/rte", "super_glue/boolq", "xnli/de"]),
+        ("style:options", ["glue/rte"]),
+        ("style:options style:inverted", ["glue/rte", "xnli/de"]),
+        ("type:nli style:plain", ["glue/rte"]),
+        ("type:nli -style:inverted", ["glue/rte"]),
+        ("style:*", ["glue/rte", "xnli/de"]),
         ("-tag:english", ["xnli/de", "plain"]),
         ("type:nli -tag:synthetic", ["glue/rte"]),
         ("type:nli -glue/* -xnli/*", []),
@@ -39,7 +45,17 @@ ALL = [RTE, BOOLQ, XNLI, PLAIN]
     ],
 )
 def test_what_a_selector_takes(text: str, names: list[str]) -> None:
-    assert select(parse(text), ALL) == names
+    assert choose(text, ALL) == names
+
+
+def test_what_is_chosen_are_keys_in_their_order() -> None:
+    assert choose("type:nli", {7: XNLI, "x": PLAIN, 3: RTE}) == [7, 3]
+
+
+def test_a_selector_that_cannot_be_read_says_how_to_write_one() -> None:
+    with pytest.raises(UsageError) as caught:
+        choose("kind:x", ALL)
+    assert str(caught.value).endswith("tag:, language:, style: - write it like 'type:nli glue/* -tag:synthetic'")
 
 
 @pytest.mark.parametrize(
@@ -47,7 +63,7 @@ def test_what_a_selector_takes(text: str, names: list[str]) -> None:
     [
         ("", "the selector is empty; '*' selects every task"),
         ("   ", "the selector is empty"),
-        ("typ:nli", "'typ:nli' starts with 'typ:', which is none of type:, tag:, language:"),
+        ("typ:nli", "'typ:nli' starts with 'typ:', which is none of type:, tag:, language:, style:"),
         ("-name:x", "'-name:x' starts with 'name:'"),
         ("type:", "'type:' is not a pattern"),
         ("-", "'-' is not a pattern"),
@@ -61,14 +77,15 @@ def test_what_is_no_selector_is_refused(text: str, what: str) -> None:
 
 
 WORDS = st.sampled_from(["a", "b", "c"])
-SUBJECTS = st.builds(Subject, WORDS, WORDS, st.frozensets(WORDS), st.frozensets(WORDS))
-KINDS = ("", "type:", "tag:", "language:")
+SUBJECTS = st.builds(Subject, WORDS, WORDS, *[st.frozensets(WORDS)] * 3)
+KINDS = ("", "type:", "tag:", "language:", "style:")
 TERMS = st.builds("{}{}{}".format, st.sampled_from(["", "-"]), st.sampled_from(KINDS), WORDS | st.just("*"))
 
 
 def naive(words: list[str], subject: Subject) -> bool:
     """The rule in its own words."""
     values = {"": {subject.name}, "type:": {subject.type}, "tag:": subject.tags, "language:": subject.languages}
+    values["style:"] = subject.styles
 
     def fits(kind: str, word: str) -> bool:
         wanted = word.removeprefix(kind)

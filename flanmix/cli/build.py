@@ -4,7 +4,16 @@ from typing import Any, get_args
 
 import click
 
-from flanmix.cli.options import budget_options, find_mixture, mixture_argument, print_table, registry_option, say
+from flanmix.cli.options import (
+    CHOICES,
+    budget_options,
+    chosen_plan,
+    find_mixture,
+    mixture_argument,
+    print_table,
+    registry_option,
+    say,
+)
 from flanmix.errors import UsageError
 from flanmix.registry import Registry
 from flanmix.spec import Mixture
@@ -49,11 +58,7 @@ def command(
 def _build(
     found: Mixture, registry: Registry, out: str, quiet: bool, dry_run: bool, show: int, options: dict[str, Any]
 ) -> None:
-    from flanmix.api import Plan, with_choices
-    from flanmix.planner import plan_mixture
-
-    choices = {name: options.pop(name) for name in ("rows", "epochs", "seed", "split")}
-    plan = Plan(plan_mixture(with_choices(found, **choices), registry))
+    plan = chosen_plan(found, registry, {name: options.pop(name) for name in CHOICES})
     if dry_run:
         print_table(plan.table())
         return
@@ -61,9 +66,15 @@ def _build(
     built = plan.build(out, metadata=metadata, quiet=quiet, **options)
     if not quiet:
         manifest = built.manifest
-        dropped = sum(sum(task["dropped"].values()) for task in manifest["tasks"])
-        shards = count_of(len(manifest["shards"]), "shard")
-        say(f"{count_of(manifest['rows'], 'row')} in {shards}, {dropped:,} dropped")
+        shards = (
+            count_of(len(manifest["shards"]), "shard")
+            if "shards" in manifest
+            else count_of(len(manifest["stages"]), "stage")
+        )
+        say(f"{count_of(manifest['rows'], 'row')} in {shards}, {manifest['planned'] - manifest['rows']:,} dropped")
+        if "tokens" in manifest:
+            tokens = manifest["tokens"]
+            say(f"{tokens['built']:,} tokens, {tokens['off_by']:+.2%} off {tokens['budget']:,}")
         say(f"load them with datasets.load_dataset('{out}')")
     for position in range(min(show, plan.rows)):
         click.echo(f"\n{_shown(plan[position])}")

@@ -36,15 +36,42 @@ def format_option(function: F) -> F:
 
 
 def budget_options(function: F) -> F:
-    """`--rows`, `--epochs`, `--seed`, `--split`: in place of what the mixture says."""
+    """`--rows`, `--tokens` … in place of what the mixture says, `--without` and `--weights` on top, and `--relax`."""
+    relax = "Where limits cannot be had, take the nearest that can, and say which."
+    function = click.option("--relax", is_flag=True, help=relax)(function)
+    weights = "Shares by task, from a JSON file with weights by name."
+    function = click.option("--weights", metavar="FILE", help=weights)(function)
+    without = "Leave out the tasks that a selector takes. May be given again."
+    function = click.option("--without", multiple=True, metavar="SELECTOR", help=without)(function)
     for name, kind, text in (
+        ("--tokenizer", str, "What tokens are counted with: a tokenizer.json, its folder or a Hub id."),
         ("--split", str, "Which split of the sources to take."),
         ("--seed", click.IntRange(0, 2**63 - 1), "The seed of every choice."),
         ("--epochs", click.FloatRange(0, min_open=True), "The budget in passes over all offered rows."),
+        ("--tokens", click.IntRange(1), "The budget in tokens."),
         ("--rows", click.IntRange(1), "The budget in rows."),
     ):
         function = click.option(name, type=kind, help=f"{text} In place of the mixture's own.")(function)
     return function
+
+
+CHOICES = ("rows", "tokens", "epochs", "seed", "split", "tokenizer", "without", "weights", "relax")
+"""The names of the `budget_options`."""
+
+
+def chosen_plan(mixture: Mixture, registry: Registry, choices: dict[str, Any]) -> Any:
+    """The plan of a mixture with what the `budget_options` say; raises `FlanmixError`."""
+    from flanmix.api import plan_of, with_choices
+
+    relax, without, weights = choices.pop("relax"), choices.pop("without"), choices.pop("weights")
+    changed = with_choices(mixture, **choices)
+    if without or weights:
+        from flanmix.weights import read_weights
+
+        changes: dict[str, Any] = {"exclude": (*changed.exclude, *without)}
+        changes |= {"weights": read_weights(weights)} if weights else {}
+        changed = changed.model_copy(update=changes)
+    return plan_of(changed, registry, relax=relax)
 
 
 def complete_tasks(context: click.Context, parameter: click.Parameter, text: str) -> list[CompletionItem]:

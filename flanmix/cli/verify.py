@@ -1,6 +1,8 @@
 """`flanmix verify`: a built folder against its manifest."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,5 +17,10 @@ def command(folder: str) -> None:
     from flanmix.manifest import verify
 
     manifest = verify(Path(folder))
-    shards = count_of(len(manifest["shards"]), "shard")
-    say(f"{count_of(manifest['rows'], 'row')} in {shards}: all as the manifest says")
+    say(f"{count_of(manifest['rows'], 'row')} in {_parts(manifest)}: all as the manifest says")
+
+
+def _parts(manifest: Mapping[str, Any]) -> str:
+    if "stages" in manifest:
+        return count_of(len(manifest["stages"]), "stage")
+    return count_of(len(manifest["shards"]), "shard")

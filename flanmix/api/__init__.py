@@ -1,0 +1,7 @@
+"""The Python face: registry, mixture, plan, built folder."""
+
+from flanmix.api.mixtures import Mixture, with_choices
+from flanmix.api.plans import Built, Plan, StagedPlan, plan_of
+from flanmix.api.tasks import Registry, Task, load_registry
+
+__all__ = ["Built", "Mixture", "Plan", "Registry", "StagedPlan", "Task", "load_registry", "plan_of", "with_choices"]

@@ -1,0 +1,285 @@
+"""Plans: exact counts, any row on demand, and the builds that they make."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from operator import index
+from pathlib import Path
+from typing import Any
+
+from flanmix import manifest, registry, spec
+from flanmix.build import Options, build, make_job
+from flanmix.canonical import canonical_json
+from flanmix.changes import changes
+from flanmix.errors import UsageError, did_you_mean
+from flanmix.examples import Example, Examples
+from flanmix.folder import clear
+from flanmix.planner import Planned, plan_mixture, plan_stages
+from flanmix.report import PlanTable, changes_table, one_below_the_other, plan_facts, plan_records, plan_table, why
+from flanmix.shards import Format
+from flanmix.stages import claim_stages, write_stages
+from flanmix.token_counts import token_facts
+from flanmix.tokenizing import Counting, load_tokenizer
+from flanmix.weights import write_weights
+from flanmix.words import count_of
+
+
+class Plan:
+    """A solved mixture: exact counts per task, and any row of it on demand.
+
+    `plan[k]` renders position k alone; `plan.build(folder)` writes all of them.
+    """
+
+    def __init__(self, planned: Planned) -> None:
+        self._planned = planned
+        self._examples = Examples(planned.plan, planned.files)
+
+    @property
+    def name(self) -> str:
+        """The mixture's name."""
+        return self._planned.plan.name
+
+    @property
+    def rows(self) -> int:
+        """The number of planned rows."""
+        return self._planned.plan.rows
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 that names the plan: equal digests, equal rows."""
+        return self._planned.plan.digest
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Planned rows by task."""
+        return {task.name: task.rows for task in self._planned.plan.tasks}
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __getitem__(self, position: int) -> Example:
+        position = index(position)
+        if not -self.rows <= position < self.rows:
+            raise IndexError(f"position {position} of a mixture of {self.rows} rows")
+        return self._examples.example(position % self.rows)
+
+    def __iter__(self) -> Iterator[Example]:
+        return (self[position] for position in range(self.rows))
+
+    def __repr__(self) -> str:
+        size = f"{count_of(self.rows, 'row')} of {count_of(len(self.counts), 'task')}"
+        return f"<Plan of {self.name}: {size}, {self.digest[:12]}>"
+
+    def weights(self) -> dict[str, float]:
+        """The share of each task before rounding, by name."""
+        return {task.name: task.share for task in self._planned.plan.tasks}
+
+    def write_weights(self, file: str | Path) -> None:
+        """Write the shares by name as JSON, in the form of DoReMi."""
+        write_weights(self.weights(), file)
+
+    def interleave_probabilities(self) -> tuple[list[str], list[float]]:
+        """Names and probabilities for `datasets.interleave_datasets([…], probabilities=…)`, which add up to 1."""
+        counts = self.counts
+        return list(counts), [rows / self.rows for rows in counts.values()]
+
+    def why(self, task: str) -> str:
+        """Why a task gives as many rows as it does, in words; raises `UsageError`."""
+        return why(self._planned.plan, task)
+
+    def changes(self, folder: str | Path) -> list[dict[str, Any]]:
+        """What building this plan would change in a folder that was built before, task by task, as plain values."""
+        return [asdict(change) for change in changes(self._planned.plan, manifest.read(Path(folder)))]
+
+    def against(self, folder: str | Path) -> PlanTable:
+        """What building this plan would change in a folder that was built before; raises `BuildError`."""
+        return changes_table(self.name, self.changes(folder), str(folder))
+
+    def table(self) -> PlanTable:
+        """The plan as a table, one line a task: `print` it, or let a notebook show it."""
+        return plan_table(self._planned.plan)
+
+    def records(self) -> list[dict[str, Any]]:
+        """The plan as plain values, one record for each task and style."""
+        return plan_records(self._planned.plan)
+
+    def facts(self) -> dict[str, Any]:
+        """All of the plan as plain values, for JSON."""
+        return plan_facts(self._planned.plan)
+
+    def build(
+        self,
+        out: str | Path,
+        *,
+        layout: str | None = None,
+        separator: str | None = None,
+        metadata: bool = True,
+        format: Format = "parquet",
+        shard_rows: int | None = None,
+        max_shard_size: int | str = "500MB",
+        num_proc: int = 1,
+        replace: bool = False,
+        quiet: bool = False,
+    ) -> "Built":
+        """Write every row into a folder that `datasets.load_dataset` reads.
+
+        `layout` and `separator` default to the mixture's. Shards are cut by `shard_rows`, or to files of about
+        `max_shard_size` bytes. `num_proc` processes give the same bytes as one. A folder with another build in it is
+        refused, unless `replace`. Raises `FlanmixError`.
+        """
+        if num_proc < 1:
+            raise UsageError(f"{num_proc} processes", hint="give at least 1")
+        planned, mixture = self._planned, self._planned.mixture
+        self._refuse_sizes()
+        options = Options(
+            layout=layout or mixture.layout,
+            separator=mixture.separator if separator is None else separator,
+            metadata=metadata,
+            format=format,
+            shard_rows=shard_rows,
+            max_shard_size=max_shard_size,
+        )
+        job = make_job(planned.plan, planned.files, options)
+        if replace:
+            clear(Path(out))
+        tasks = [bound.task for bound in planned.tasks]
+        build(
+            job, Path(out), tasks, mixture.description, num_proc, quiet=quiet, more=partial(_tokens, planned, options)
+        )
+        return Built(Path(out))
+
+    def _refuse_sizes(self) -> None:
+        """Raise `UsageError` where nothing is known of a task but its size."""
+        sized = [task.name for task in self._planned.plan.tasks if task.sized]
+        if sized:
+            what = f"of {sized[0]} the size is known and no data" + (
+                f", and of {len(sized) - 1} more" * (len(sized) > 1)
+            )
+            raise UsageError(what, hint="such a plan can be read, not built: take 'sizes' out of the mixture")
+
+
+def _tokens(planned: Planned, options: Options, out: Path) -> dict[str, Any]:
+    """What is to be said of the tokens of a build, where the budget is in tokens."""
+    name = planned.mixture.tokenizer
+    if planned.tokens is None or name is None:
+        return {}
+    counting = Counting.of_layout(options.layout, options.separator)
+    return {"tokens": token_facts(out, load_tokenizer(name), counting, planned.tokens, planned.plan.tokens)}
+
+
+class StagedPlan(Plan):
+    """The plans of a mixture's stages, in their order: `plan.stages["broad"]` is a plan of its own.
+
+    Rows, counts and positions are those of one stage after the other.
+    """
+
+    def __init__(self, name: str, stages: Mapping[str, Plan]) -> None:
+        self._name, self.stages = name, dict(stages)
+
+    @property
+    def name(self) -> str:
+        """As of a `Plan`."""
+        return self._name
+
+    @property
+    def rows(self) -> int:
+        """As of a `Plan`."""
+        return sum(plan.rows for plan in self.stages.values())
+
+    @property
+    def digest(self) -> str:
+        """As of a `Plan`."""
+        digests = {stage: plan.digest for stage, plan in self.stages.items()}
+        return hashlib.sha256(canonical_json(digests).encode()).hexdigest()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """As of a `Plan`."""
+        total: Counter[str] = Counter()
+        for plan in self.stages.values():
+            total.update(plan.counts)
+        return dict(sorted(total.items()))
+
+    def __getitem__(self, position: int) -> Example:
+        place = range(self.rows)[index(position)]
+        for plan in self.stages.values():
+            if place < plan.rows:
+                return replace(plan[place], position=range(self.rows)[index(position)])
+            place -= plan.rows
+        raise AssertionError
+
+    def weights(self) -> dict[str, float]:
+        """As of a `Plan`."""
+        return {task: rows / self.rows for task, rows in self.counts.items()}
+
+    def why(self, task: str) -> str:
+        """As of a `Plan`."""
+        having = {stage: plan for stage, plan in self.stages.items() if task in plan.counts}
+        if not having:
+            hint = did_you_mean(task, self.counts) or "'flanmix plan' lists the tasks"
+            raise UsageError(f"no stage has the task '{task}'", hint=hint)
+        return "\n\n".join(f"Stage {stage}:\n{plan.why(task)}" for stage, plan in having.items())
+
+    def changes(self, folder: str | Path) -> list[dict[str, Any]]:
+        """As of a `Plan`."""
+        found = [(stage, plan.changes(Path(folder) / stage)) for stage, plan in self.stages.items()]
+        return [{"stage": stage, **change} for stage, of_stage in found for change in of_stage]
+
+    def against(self, folder: str | Path) -> PlanTable:
+        """As of a `Plan`."""
+        tables = [plan.against(Path(folder) / stage) for stage, plan in self.stages.items()]
+        return one_below_the_other(f"{self.name} against {folder}", tuple(self.stages), tables)
+
+    def table(self) -> PlanTable:
+        """As of a `Plan`."""
+        tables = [plan.table() for plan in self.stages.values()]
+        return one_below_the_other(repr(self).strip("<>"), tuple(self.stages), tables)
+
+    def facts(self) -> dict[str, Any]:
+        """As of a `Plan`, with those of each stage."""
+        stages = {stage: plan.facts() for stage, plan in self.stages.items()}
+        return {"mixture": self.name, "plan": self.digest, "rows": self.rows, "stages": stages, "tasks": self.records()}
+
+    def records(self) -> list[dict[str, Any]]:
+        """As of a `Plan`."""
+        return [{"stage": stage, **record} for stage, plan in self.stages.items() for record in plan.records()]
+
+    def build(self, out: str | Path, **options: Any) -> "Built":
+        """As `Plan.build`: each stage in a folder of its own, and a card that makes each of them a config."""
+        for plan in self.stages.values():
+            plan._refuse_sizes()
+        claim_stages(Path(out), tuple(self.stages), self.digest, replace=options.get("replace", False))
+        built = {stage: plan.build(Path(out) / stage, **options) for stage, plan in self.stages.items()}
+        facts = {stage: each.manifest for stage, each in built.items()}
+        write_stages(Path(out), self.name, self.digest, facts)
+        return Built(Path(out))
+
+
+@dataclass(frozen=True)
+class Built:
+    """A finished build on disk."""
+
+    folder: Path
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What was built: counts, hashes, reasons for drops."""
+        return manifest.read(self.folder)
+
+    @property
+    def rows(self) -> int:
+        """The number of rows written."""
+        return int(self.manifest["rows"])
+
+    def verify(self) -> dict[str, Any]:
+        """Check every file against the manifest; raises `BuildError` with all that differs."""
+        return manifest.verify(self.folder)
+
+
+def plan_of(mixture: spec.Mixture, tasks: registry.Registry, *, relax: bool = False) -> "Plan":
+    """The plan of a mixture as it is written, or of its stages. Raises `FlanmixError`."""
+    if mixture.stages:
+        return StagedPlan(mixture.name, {p.stage: Plan(p) for p in plan_stages(mixture, tasks, relax=relax)})
+    return Plan(plan_mixture(mixture, tasks, relax=relax))
