@@ -189,7 +189,17 @@ def plan_table(plan: Plan) -> PlanTable:
     in_all = (f"{plan.tokens or tokens:,.0f}", "100%", "100%") if measured else ()
     columns = ("task", "type", "there are", "usable", "asked", "planned", "share", "epochs", "worth", *of_tokens)
     total = ("all", "", "", "", "", f"{plan.rows:,}", "100%", "", "", *in_all)
-    return PlanTable(title, (*columns, "styles", "bound by"), (*rows, (*total, "", "")))
+    return _telling(PlanTable(title, (*columns, "styles", "bound by"), (*rows, (*total, "", ""))))
+
+
+def _telling(table: PlanTable) -> PlanTable:
+    """The table without columns that say nothing: no types, styles or limits, nothing repeated."""
+    cells = {name: [row[place] for row in table.rows[:-1]] for place, name in enumerate(table.columns)}
+    dull = {name for name in ("type", "styles", "bound by") if not any(cells[name])}
+    dull |= {"worth"} if cells["worth"] == cells["epochs"] else set()
+    kept = [place for place, name in enumerate(table.columns) if name not in dull]
+    rows = tuple(tuple(row[place] for place in kept) for row in table.rows)
+    return PlanTable(table.title, tuple(table.columns[place] for place in kept), rows)
 
 
 def _line(plan: Plan, index: int, totals: tuple[float, float], measured: bool) -> tuple[str, ...]:
@@ -215,9 +225,13 @@ def _line(plan: Plan, index: int, totals: tuple[float, float], measured: bool) -
 
 def one_below_the_other(title: str, stages: tuple[str, ...], tables: Sequence[PlanTable]) -> PlanTable:
     """The tables of stages as one, with a column that says which; the last row holds the sums of the last stage."""
-    columns = ("stage", *max((table.columns for table in tables), key=len))
-    rows = [(stage, *row) for stage, table in zip(stages, tables, strict=True) for row in table.rows]
-    return PlanTable(title, columns, (*rows,))
+    columns = tuple(dict.fromkeys(name for table in tables for name in table.columns))
+    rows = [
+        (stage, *(dict(zip(table.columns, row, strict=True)).get(name, "") for name in columns))
+        for stage, table in zip(stages, tables, strict=True)
+        for row in table.rows
+    ]
+    return PlanTable(title, ("stage", *columns), (*rows,))
 
 
 def changes_table(name: str, found: Sequence[Mapping[str, Any]], shown: str) -> PlanTable:
