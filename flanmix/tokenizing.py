@@ -111,7 +111,7 @@ class Tokenizer:
         """The tokens of each text, encoded alone."""
         found = np.zeros(len(texts), np.int64)
         encode = getattr(self.library, "encode_batch_fast", self.library.encode_batch)
-        for part in _batches(texts):
+        for part in text_batches(texts):
             encoded = encode(texts[part].to_pylist(), add_special_tokens=False)
             found[part] = np.fromiter(map(len, encoded), np.int64, len(encoded))
         return found
@@ -120,7 +120,7 @@ class Tokenizer:
         """The tokens of rows `prompt + completion`, each encoded once (arrays of strings without nulls)."""
         joined = pc.binary_join_element_wise(prompts, completions, pa.scalar("", prompts.type))
         tokens, loss = (np.zeros(len(joined), np.int64) for _ in range(2))
-        for part in _batches(joined):
+        for part in text_batches(joined):
             encoded = self.library.encode_batch(joined[part].to_pylist(), add_special_tokens=False)
             ends = np.asarray(pc.utf8_length(prompts[part])).tolist()
             tokens[part] = [len(row) for row in encoded]
@@ -143,7 +143,7 @@ def _starting_from(row: Any, place: int) -> int:
     return tokens - bisect_left(range(tokens), place, key=lambda token: row.token_to_chars(token)[0])
 
 
-def _batches(texts: pa.Array) -> Iterator[slice]:
+def text_batches(texts: pa.Array) -> Iterator[slice]:
     """Slices of an array with about `_BATCH_BYTES` of text each, or one row."""
     ends = np.cumsum(np.asarray(pc.binary_length(texts)).astype(np.int64))
     start = 0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, meta, nodes
 from jinja2.exceptions import SecurityError
@@ -14,7 +14,7 @@ from jinja2.runtime import Macro
 from jinja2.sandbox import SandboxedEnvironment
 
 from flanmix.errors import did_you_mean
-from flanmix.render import promptsource_filters
+from flanmix.render import chat_marks, promptsource_filters
 from flanmix.render.compiler import Checks, Code
 from flanmix.render.limits import (
     MAX_OUTPUT,
@@ -41,6 +41,7 @@ __all__ = [
     "NullPrinted",
     "OutsideList",
     "Program",
+    "compile_chat",
     "compile_expression",
     "compile_function",
     "compile_template",
@@ -140,12 +141,22 @@ def _promptsource() -> _Sandbox:
     return environment
 
 
-_ENVIRONMENTS: Mapping[Dialect, _Sandbox] = MappingProxyType({"native": _native(), "promptsource": _promptsource()})
+def _chat() -> _Sandbox:
+    """As trainers and servers set Jinja up for chat templates, in the sandbox."""
+    environment = _Sandbox(finalize=printable, trim_blocks=True, lstrip_blocks=True, extensions=chat_marks.EXTENSIONS)
+    environment.filters["tojson"] = chat_marks.tojson
+    guard_filters(environment.filters, nulls=True)
+    del environment.globals["lipsum"], environment.filters["random"]
+    return environment
+
+
+_Kind = Dialect | Literal["chat"]
+_ENVIRONMENTS: dict[_Kind, _Sandbox] = {"native": _native(), "promptsource": _promptsource(), "chat": _chat()}
 _WITHOUT_GLOBALS: Mapping[Dialect, _Sandbox] = MappingProxyType({"native": _native(), "promptsource": _promptsource()})
 for _environment in _WITHOUT_GLOBALS.values():
     _environment.globals.clear()
 BUILT_IN: Mapping[Dialect, frozenset[str]] = MappingProxyType(
-    {dialect: frozenset(environment.globals) for dialect, environment in _ENVIRONMENTS.items()}
+    {dialect: frozenset(_ENVIRONMENTS[dialect].globals) for dialect in _WITHOUT_GLOBALS}
 )
 """Names that any template of a dialect may use: `range`, `dict`, `namespace` …"""
 
@@ -213,7 +224,7 @@ def _copied(value: Any) -> Any:
     return value
 
 
-def parse(text: str, dialect: Dialect = "native") -> nodes.Template:
+def parse(text: str, dialect: _Kind = "native") -> nodes.Template:
     """The tree of a text, in which each random choice carries the number of its place; raises `BadTemplate`."""
     environment = _ENVIRONMENTS[dialect]
     try:
@@ -242,7 +253,7 @@ def _refuse(tree: nodes.Template) -> None:
             raise BadTemplate("'self' is a name of Jinja's own", name.lineno, "map the column to another name")
 
 
-def _hint(error: TemplateSyntaxError, dialect: Dialect) -> str:
+def _hint(error: TemplateSyntaxError, dialect: _Kind) -> str:
     unknown = re.search(r"No (filter|test) named '([^']+)'", error.message or "")
     if unknown is None:
         return "compare it with {{ name }} and {% if name %} … {% endif %}"
@@ -250,7 +261,7 @@ def _hint(error: TemplateSyntaxError, dialect: Dialect) -> str:
     return did_you_mean(unknown[2], known) or f"use another {unknown[1]} of Jinja's"
 
 
-def compile_tree(tree: nodes.Template, dialect: Dialect = "native") -> Any:
+def compile_tree(tree: nodes.Template, dialect: _Kind = "native") -> Any:
     """Jinja's own template of a tree, which is changed on the way; raises `BadTemplate`."""
     environment = _ENVIRONMENTS[dialect]
     try:
@@ -282,6 +293,18 @@ def compile_template(text: str, dialect: Dialect = "native") -> Program:
     """
     template = compile_tree(parse(text, dialect), dialect)
     return Program(text, dialect, variables_of(text, dialect), parse(text, dialect), template)
+
+
+@lru_cache(maxsize=64)
+def compile_chat(text: str) -> Program:
+    """Compile a chat template, which may hold `{% generation %}` blocks; raises `BadTemplate`.
+
+    >>> compile_chat("{% generation %}{{ a }}{% endgeneration %}").render({"a": 1, "fm_open": "[", "fm_close": "]"})
+    '[1]'
+    """
+    tree = parse(text, "chat")
+    variables = frozenset(meta.find_undeclared_variables(tree))
+    return Program(text, "promptsource", variables, tree, compile_tree(parse(text, "chat"), "chat"))
 
 
 @lru_cache(maxsize=4096)
