@@ -107,7 +107,9 @@ def _write_shard(
         with beside.at_rest_after_failure():
             for begin in positions[:: job.group_rows]:
                 end = min(begin + job.group_rows, positions.stop)
-                beside.do(partial(_write_group, writer, tally, examples.slice(begin, end, until)))
+                found = examples.slice(begin, end, until)
+                tally.add(found)
+                beside.do(partial(writer.write_groups, writer.laid_out(found.table)))
                 progress(end - begin)
             examples.check()
         whole = stack.pop_all()
@@ -119,11 +121,6 @@ def _write_shard(
         write_text(folder / job.receipt(shard), canonical_json({"facts": facts, "sha256": _digest(facts)}))
 
     beside.do_always(finish)
-
-
-def _write_group(writer: "_Writer", tally: "_Tally", found: Slice) -> None:
-    tally.add(found)
-    writer.write(found.table)
 
 
 class _Beside:
@@ -193,7 +190,7 @@ def encoded_bytes(job: Job, examples: pa.Table) -> int:
     """The size of a file with these rendered rows."""
     sink = pa.BufferOutputStream()
     with _Writer(sink, job) as writer:
-        writer.write(examples)
+        writer.write_groups(writer.laid_out(examples))
     return int(sink.tell())
 
 
@@ -224,16 +221,20 @@ class _Writer:
         else:
             self._writer = pa.ipc.new_file(where, schema)
 
-    def write(self, examples: pa.Table) -> None:
-        """Write one row group, or one batch; several where texts are too long for 32-bit offsets, none for no rows."""
-        rows = examples.num_rows
+    def laid_out(self, examples: pa.Table) -> list[pa.Table]:
+        """Rows as one row group, or batch; as several where texts are too long for 32-bit offsets, as none if there are
+        none.
+        """
+        job, rows = self._job, examples.num_rows
         if rows > 1 and examples.nbytes > _MOST_BYTES:
-            self.write(examples.slice(0, rows // 2))
-            self.write(examples.slice(rows // 2))
-        elif rows:
-            job = self._job
-            table = lay_out(examples, job.layout, separator=job.separator, metadata=job.metadata).combine_chunks()
-            self._writer.write_table(table, rows)
+            return [*self.laid_out(examples.slice(0, rows // 2)), *self.laid_out(examples.slice(rows // 2))]
+        table = lay_out(examples, job.layout, separator=job.separator, metadata=job.metadata).combine_chunks()
+        return [table] if rows else []
+
+    def write_groups(self, tables: list[pa.Table]) -> None:
+        """Write each table as one row group, or one batch."""
+        for table in tables:
+            self._writer.write_table(table, table.num_rows)
 
     def __enter__(self) -> "_Writer":
         return self
