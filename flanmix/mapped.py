@@ -44,7 +44,7 @@ class Seal:
             size = os.fstat(stream.fileno()).st_size
             if size <= _STRETCH:
                 return cls(path, state, hashlib.file_digest(stream, "sha256").hexdigest())
-            with ThreadPoolExecutor(_cores()) as pool:
+            with ThreadPoolExecutor(cores()) as pool:
                 digests = pool.map(partial(_digest, stream.fileno()), range(0, size, _STRETCH))
                 return cls(path, state, hashlib.sha256(b"".join(digests)).hexdigest())
 
@@ -64,7 +64,7 @@ def _digest(file: int, start: int) -> bytes:
     return hashlib.sha256(os.pread(file, _STRETCH, start)).digest()
 
 
-def _cores() -> int:
+def cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

@@ -78,14 +78,23 @@ class Job:
         return f"{STATE}/{shard:05d}.json"
 
 
-def write_shards(job: Job, examples: Examples, shards: range, folder: Path, progress: Callable[[int], None]) -> None:
+def write_shards(
+    job: Job,
+    examples: Examples,
+    shards: range,
+    folder: Path,
+    progress: Callable[[int], None],
+    *,
+    overlap: bool = True,
+) -> None:
     """Build neighbouring shards, each with its receipt; `progress` is told of positions done.
 
-    While one row group is written, and one shard made durable, the next is rendered. Raises `TemplateError`, `OSError`,
-    or `SourceError` where a user's file was changed on the way.
+    With `overlap`, the next row group is rendered while one is written, and while a shard is made durable: on a core of
+    its own, or it is slower. Raises `TemplateError`, `OSError`, or `SourceError` where a user's file was changed on the
+    way.
     """
     until = job.positions(shards[-1]).stop
-    with _Beside() as beside:
+    with _Beside(overlap=overlap) as beside:
         for shard in shards:
             _write_shard(job, examples, shard, folder, progress, until, beside)
 
@@ -124,10 +133,10 @@ def _write_shard(
 
 
 class _Beside:
-    """Does one thing after the other in a thread of its own, until one fails; few wait."""
+    """Does one thing after the other, with `overlap` in a thread of its own, until one fails; few wait."""
 
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1)
+    def __init__(self, *, overlap: bool) -> None:
+        self._pool = ThreadPoolExecutor(1) if overlap else None
         self._waiting: deque[Future[None]] = deque()
         self._failure: BaseException | None = None
 
@@ -140,7 +149,10 @@ class _Beside:
 
     def do_always(self, work: Callable[[], None]) -> None:
         """Have something done, even where what is done before it fails."""
-        self._waiting.append(self._pool.submit(self._run, work))
+        if self._pool is None:
+            self._run(work)
+        else:
+            self._waiting.append(self._pool.submit(self._run, work))
 
     def _run(self, work: Callable[[], None]) -> None:
         try:
@@ -166,7 +178,8 @@ class _Beside:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        self._pool.shutdown()
+        if self._pool is not None:
+            self._pool.shutdown()
         if kind is None:
             self.refuse_after_failure()
 

@@ -38,6 +38,19 @@ def written(job: Job, shard: int, folder: Path, examples: Examples | None = None
     return folder / job.file(shard)
 
 
+@pytest.mark.parametrize("format", FORMATS)
+def test_writing_in_turn_gives_the_bytes_of_writing_beside(plan: fm.Plan, tmp_path: Path, format: Format) -> None:
+    job = job_of(plan, format=format, shard_rows=plan.rows // 3)
+    for overlap in (True, False):
+        folder = tmp_path / str(overlap)
+        for name in (shards.DATA, shards.STATE):
+            (folder / name).mkdir(parents=True)
+        examples = Examples(job.plan, job.files, job.ahead)
+        write_shards(job, examples, range(job.shards), folder, lambda rows: None, overlap=overlap)
+    found = [[(tmp_path / kind / job.file(n)).read_bytes() for n in range(job.shards)] for kind in ("True", "False")]
+    assert found[0] == found[1]
+
+
 def receipt(job: Job, shard: int, folder: Path) -> dict[str, Any]:
     found = read_receipt(job, shard, folder)
     assert found is not None
@@ -281,8 +294,9 @@ def test_the_size_of_a_file_is_known_without_writing_it(plan: fm.Plan, tmp_path:
         assert encoded_bytes(job, table) == written(job, 0, tmp_path / form).stat().st_size
 
 
+@pytest.mark.parametrize("overlap", [True, False])
 def test_what_fails_while_a_shard_is_made_durable_is_told_and_nothing_half_is_left(
-    plan: fm.Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    overlap: bool, plan: fm.Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its neighbour is rendered meanwhile."""
     job = job_of(plan, shard_rows=40)
@@ -297,7 +311,9 @@ def test_what_fails_while_a_shard_is_made_durable_is_told_and_nothing_half_is_le
     (tmp_path / "data").mkdir()
     (tmp_path / ".flanmix").mkdir()
     with pytest.raises(OSError, match="no room"):
-        write_shards(job, Examples(job.plan, job.files), range(job.shards), tmp_path, lambda rows: None)
+        write_shards(
+            job, Examples(job.plan, job.files), range(job.shards), tmp_path, lambda rows: None, overlap=overlap
+        )
     names = {file.name for file in (tmp_path / "data").iterdir()}
     assert job.file(0).removeprefix("data/") in names
     assert job.file(1).removeprefix("data/") not in names

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from flanmix.errors import BuildError
 from flanmix.examples import Examples
+from flanmix.mapped import cores
 from flanmix.shards import Job, write_shards
 
 
@@ -37,7 +38,7 @@ def build_shards(job: Job, shards: Sequence[int], folder: Path, num_proc: int, p
             servant.start()
         examples = Examples(job.plan, job.files, job.ahead)
         while run := todo.take():
-            write_shards(job, examples, run, folder, todo.told)
+            write_shards(job, examples, run, folder, todo.told, overlap=todo.overlap)
         for servant in servants:
             servant.join()
         todo.told(0)
@@ -56,6 +57,7 @@ class _Todo:
 
     def __init__(self, shards: Sequence[int], num_proc: int, progress: Callable[[int], None]) -> None:
         self.num_proc = num_proc
+        self.overlap = num_proc < cores()
         self.failure: Exception | None = None
         self._left, self._progress, self._lock = list(shards), progress, threading.Lock()
 
@@ -81,7 +83,7 @@ class _Todo:
 def _serve(todo: _Todo, job: Job, folder: Path, connection: Connection) -> None:
     """Give a worker one run after the other, over a pipe that breaks when it dies: no locks, no queues between them."""
     try:
-        connection.send((job, folder))
+        connection.send((job, folder, todo.overlap))
         while run := todo.take():
             connection.send(run)
             while (told := connection.recv()) is not None:
@@ -128,10 +130,10 @@ def _work(connection: Connection) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     pa.set_cpu_count(1)  # each process has a core
     try:
-        job, folder = connection.recv()
+        job, folder, overlap = connection.recv()
         examples = Examples(job.plan, job.files, job.ahead)
         while True:
-            write_shards(job, examples, connection.recv(), folder, connection.send)
+            write_shards(job, examples, connection.recv(), folder, connection.send, overlap=overlap)
             connection.send(None)
     except EOFError:
         return
