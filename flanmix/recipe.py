@@ -134,7 +134,7 @@ def resolve(
     branches = resolving.branches(parts, at, _nearest(Limits(), mixture.defaults), (mixture.name,), scope)
     if not branches and not resolving.problems:
         resolving.problems.append(at.problem("'exclude' takes out every task", "leave some"))
-    taken = {offer: (scope.subjects[offer], scope.sizes.get(offer)) for offer in replay or ()}
+    taken = {offer: resolving.replayed(offer, each, scope) for offer, each in (replay or {}).items()}
     taken |= {offer: resolving.taken[offer] for branch in branches for offer in branch.all_offers()}
     sizes = {offer: size for offer, (_, size) in taken.items() if size is not None}
     seen = {offer.task: subject for offer, (subject, _) in taken.items()}
@@ -213,6 +213,12 @@ class _Resolving:
     def _subject(self, offer: Offer) -> Subject:
         known = self._known.get(offer.task, Subject(offer.task, ""))
         return replace(known, styles=frozenset({offer.style})) if offer.style else known
+
+    def replayed(self, offer: Offer, replayed: Replayed, scope: _Scope) -> tuple[Subject, int | None]:
+        """What an earlier stage brings along, and its size where none can be read: a nested mixture may tell it."""
+        subject = scope.subjects.get(offer) or self._subject(offer)
+        read = offer.task in self._known and not offer.style
+        return subject, scope.sizes.get(offer, None if read else replayed.offered)
 
     def branches(
         self, parts: Sequence[Part], where: Where, outer: Limits, above: tuple[str, ...], scope: _Scope

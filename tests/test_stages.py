@@ -277,3 +277,16 @@ def test_against_a_folder_without_the_stages_says_so(tmp_path: Path) -> None:
     plan.build(tmp_path / "stages", quiet=True)
     with pytest.raises(BuildError, match=r"has stages, and the mixture 'two/broad' has none"):
         plan.stages["broad"].changes(tmp_path / "stages")
+
+
+def test_a_stage_replays_what_a_nested_mixture_told_the_sizes_of() -> None:
+    inner = Mixture("inner", sizes={"far": 100, "styled": {"zs": 40, "fs": 60}})
+    stages = [
+        Stage("one", parts=[fm.Part(mixture="inner")], rows=50),
+        Stage("two", parts=[fm.Part(mixture="inner")], rows=10, replay={"one": 0.5}),
+    ]
+    registry = fm.load_registry(specs=[inner], bundled=False, plugins=False)
+    plan = fm.Mixture("m", stages=stages).plan(registry)
+    assert isinstance(plan, StagedPlan)
+    assert plan.stages["one"].counts == {"far": 25, "styled": 25}
+    assert plan.rows == 50 + 10 + 24
