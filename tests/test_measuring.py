@@ -147,7 +147,10 @@ def test_where_it_is_not_nothing_is_counted() -> None:
 
 def test_rows_too_long_to_meet_a_budget_give_the_nearest_plan() -> None:
     plan, files = planned_by_hand({}, task("toy", [{"q": "dog " * (500 + n), "a": "fox"} for n in range(600)]))
-    solve = lambda lengths: with_rows(plan, rows_for_tokens([Fraction(1)], lengths, 3000))  # noqa: E731
+
+    def solve(lengths):
+        return with_rows(plan, rows_for_tokens([Fraction(1)], lengths, 3000))
+
     settled = settle(plan, files, tokenizer(), budget=3000, solve=solve)
     assert 0.01 < abs(off_by(3000, int(settled.tokens))) < 0.5
     assert settled.tokens == built_tokens(settled.plan, files)
@@ -155,7 +158,10 @@ def test_rows_too_long_to_meet_a_budget_give_the_nearest_plan() -> None:
 
 def test_a_budget_of_less_than_a_row_gives_no_rows() -> None:
     plan, files = planned_by_hand({}, task("toy", [{"q": "dog " * (50 + n), "a": "fox"} for n in range(600)]))
-    solve = lambda lengths: with_rows(plan, rows_for_tokens([Fraction(1)], lengths, 3))  # noqa: E731
+
+    def solve(lengths):
+        return with_rows(plan, rows_for_tokens([Fraction(1)], lengths, 3))
+
     settled = settle(plan, files, tokenizer(), budget=3, solve=solve)
     assert (settled.tokens, settled.plan.rows) == (0, 0)
 
@@ -175,7 +181,10 @@ def test_samples_grow_to_all_rows_and_no_further() -> None:
     """Of whole passes over a task with one template nothing is left to chance."""
     plan, files = planned_by_hand({}, *tasks(rows=200)[:4])
     rows = [200 * 10**4] * 4
-    solve = lambda _: with_rows(plan, rows)  # noqa: E731
+
+    def solve(_):
+        return with_rows(plan, rows)
+
     lengths = measure(replace(plan, tasks=plan.tasks[:2]), files[:2], tokenizer(), sample=32, tolerance=1e-9,
                       solve=lambda found: with_rows(replace(plan, tasks=plan.tasks[:2]), rows[:2]))  # fmt: skip
     assert [length.measured for length in lengths] == [200, 200]

@@ -4,7 +4,7 @@ import json
 from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from flanmix.chat.rendered import Range
 from flanmix.chat.template import ChatTemplate
@@ -53,8 +53,8 @@ class Row(Protocol):
         """The number of each token."""
         ...
 
-    def token_to_chars(self, token: int) -> Range | None:
-        """Where a token starts and stops in the text."""
+    def token_to_chars(self, token: int) -> Any:
+        """Where a token starts and stops in the text; None only of tokens that no text made, of which there are none."""
         ...
 
     def char_to_token(self, place: int) -> int | None:
@@ -69,10 +69,10 @@ def starting_before(row: Row, place: int, tokens: int, first: int = 0) -> int:
     """
     token = row.char_to_token(place)
     if token is not None:
-        while token < tokens and row.token_to_chars(token)[0] < place:  # type: ignore[index]
+        while token < tokens and row.token_to_chars(token)[0] < place:
             token += 1
         return token
-    return bisect_left(range(tokens), place, lo=first, key=lambda token: row.token_to_chars(token)[0])  # type: ignore[index]
+    return bisect_left(range(tokens), place, lo=first, key=lambda token: row.token_to_chars(token)[0])
 
 
 @dataclass(frozen=True)
