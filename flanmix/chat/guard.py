@@ -54,7 +54,7 @@ class Row(Protocol):
         ...
 
     def token_to_chars(self, token: int) -> Any:
-        """Where a token starts and stops in the text; None only of tokens that no text made, of which there are none."""
+        """Where a token starts and stops in the text; None only of tokens that no text made: there are none."""
         ...
 
     def char_to_token(self, place: int) -> int | None:
