@@ -7,12 +7,12 @@ Each number is the best of some rounds. Beside each permutation stands how many 
 """
 
 import argparse
-import time
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import get_args
 
 import numpy as np
+from turns import best
 
 from flanmix.keyed import key64, permute
 from flanmix.order import Kind, Order
@@ -24,17 +24,6 @@ SIZES = sorted(
 )
 INDICES = 1_000_000
 EIGHT = (1_000_000, 500_000, 200_000, 100_000, 100_000, 50_000, 40_000, 10_000)
-
-
-def best(work: Sequence[Callable[[], object]], rounds: int) -> list[float]:
-    """The least seconds of each piece of work, taken in turns."""
-    least = [float("inf")] * len(work)
-    for _ in range(rounds):
-        for number, each in enumerate(work):
-            started = time.perf_counter()
-            each()
-            least[number] = min(least[number], time.perf_counter() - started)
-    return least
 
 
 def show_permutation(size: int, rounds: int) -> float:

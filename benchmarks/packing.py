@@ -8,12 +8,12 @@ as the tokens fill and, where nothing is split, one for each sequence longer tha
 """
 
 import argparse
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import get_args
 
 import numpy as np
 import pyarrow as pa
+from turns import best
 
 from flanmix.keyed import Ints
 from flanmix.packing import Packs, Strategy, apply, drop_untrained, pack
@@ -45,17 +45,6 @@ def draw(name: str, sequences: int, capacity: int) -> Ints:
             short, numbers.normal(0.08, 0.02, sequences), numbers.normal(0.65, 0.05, sequences)
         )
     return lengths.clip(1, capacity).astype(np.int64)
-
-
-def best(work: Sequence[Callable[[], object]], rounds: int) -> list[float]:
-    """The least seconds of each piece of work, taken in turns."""
-    least = [float("inf")] * len(work)
-    for _ in range(rounds):
-        for number, each in enumerate(work):
-            started = time.perf_counter()
-            each()
-            least[number] = min(least[number], time.perf_counter() - started)
-    return least
 
 
 def fewest(lengths: Ints, capacity: int) -> int:

@@ -23,6 +23,7 @@ from flanmix.rates import (
     Relaxed,
     Solution,
     exact,
+    per_template_rate,
     power,
     rate,
     solve,
@@ -347,8 +348,7 @@ def _rate(limits: Limits, size: int, templates: int) -> Fraction:
     if preset.equal:
         return Fraction(1)
     if preset.per_template and limits.rate_cap is not None:
-        cap = exact(limits.rate_cap)
-        return cap if size > cap else Fraction(templates * size)  # `per_template_rate` of all templates together
+        return templates * per_template_rate(size, templates, exact(limits.rate_cap))
     if preset.alpha is not None and limits.temperature is None:
         return power(rate(size, limits.rate_cap, None, limits.scale or 1), Decimal(repr(preset.alpha)))
     return rate(size, limits.rate_cap, limits.temperature, limits.scale or 1)

@@ -126,6 +126,11 @@ class _Best:
         np.maximum(self.scores, scores, out=self.scores)
 
 
+def _worded(task: PlannedTask) -> list[list[object]]:
+    """What decides the words of a task's rows: its templates."""
+    return [[p.id, *p.template.texts.values(), p.style, *_of_dialect(p.template)] for p in task.templates]
+
+
 @dataclass(frozen=True)
 class Plan:
     """A resolved mixture. Position k → (task, epoch, source row, template) is a pure function of this value.
@@ -155,21 +160,23 @@ class Plan:
         """SHA-256 over all that decides the rows: not over names of files, nor over explanations."""
         tasks = [
             [t.name, t.type, t.rows, t.offered, t.usable, t.data, t.guards]
-            + [[p.id, *p.template.texts.values(), p.style, *_of_dialect(p.template)] for p in t.templates]
+            + _worded(t)
             + [[style.name, style.rows] for style in t.styles]
             for t in self.tasks
         ]
-        styles = {name: str(exact(share)) for name, share in self.styles.items()}
+        styles = self._exact_styles
         whole = {"format": FORMAT, "seed": self.seed, "split": self.split, "tasks": tasks, "styles": styles}
         whole |= {"wordings": self.wordings, "order": self.arrangement}
         return hashlib.sha256(canonical_json(whole).encode()).hexdigest()
 
+    @property
+    def _exact_styles(self) -> dict[str, str]:
+        return {name: str(exact(share)) for name, share in self.styles.items()}
+
     def wordings_digest(self, task: int) -> str:
         """SHA-256 over all that decides which words a task's rows are put into."""
         planned = self.tasks[task]
-        templates = [[p.id, *p.template.texts.values(), p.style, *_of_dialect(p.template)] for p in planned.templates]
-        styles = {name: str(exact(share)) for name, share in self.styles.items()}
-        whole = [planned.name, templates, planned.guards, styles, self.wordings, self.seed]
+        whole = [planned.name, _worded(planned), planned.guards, self._exact_styles, self.wordings, self.seed]
         return hashlib.sha256(canonical_json(whole).encode()).hexdigest()
 
     @cached_property

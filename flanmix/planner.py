@@ -13,10 +13,12 @@ from flanmix.measuring import measure, settle
 from flanmix.origin import Where
 from flanmix.plan import Plan, PlannedStyle, PlannedTask, PlannedTemplate, RowLength
 from flanmix.prepare import Prepared, prepare
+from flanmix.rates import exact
+from flanmix.rates import replay as replayed_rows
 from flanmix.recipe import Offer, Recipe, Replayed, resolve
 from flanmix.registry import Registry
 from flanmix.spec import Mixture, Stage
-from flanmix.token_budget import TaskLength
+from flanmix.token_budget import TaskLength, refuse_without_tokens
 from flanmix.tokenizing import Counting, load_tokenizer
 from flanmix.undo import takes_back
 
@@ -81,7 +83,7 @@ def plan_stages(
         for name, share in stage.replay.items():
             for offer, (rows, offered) in found[name].offers.items():
                 before = replay.get(offer, Replayed(0, 0))
-                rows = before.rows + int(Fraction(repr(share)) * rows)
+                rows = before.rows + replayed_rows(rows, exact(share))
                 replay[offer] = Replayed(rows, max(before.offered, offered))
         replay = {offer: replayed for offer, replayed in replay.items() if replayed.rows}
         found[stage.name] = _planned(resolved(mixture, registry, stage, replay), registry, progress, relax)
@@ -156,6 +158,7 @@ class _Making:
         )
 
     def _in_units_of(self, lengths: Sequence[TaskLength]) -> Allotments:
+        refuse_without_tokens(lengths)
         tokens = {Offer(length.task): length.exact_tokens for length in lengths}
         return allot(self.recipe, replace(self.sizes, tokens=tokens), relax=self.relax)
 

@@ -76,6 +76,18 @@ def choice_shares(plan: Plan, task: int) -> tuple[Mapping[int, Fraction], ...]:
     return tuple(found)
 
 
+def refuse_without_tokens(lengths: Sequence[TaskLength]) -> None:
+    """Raise `PlanError` with every task that gives no tokens: no number of its rows meets a budget."""
+    hint = "look at it with 'flanmix preview', or leave it out"
+    empty = [
+        Problem(f"{length.task}: gives no tokens in the {length.measured:,} rows that were measured", hint=hint)
+        for length in lengths
+        if not length.exact_tokens
+    ]
+    if empty:
+        raise PlanError(empty)
+
+
 def rows_for_tokens(shares: Sequence[Fraction], lengths: Sequence[TaskLength], budget: int) -> tuple[Fraction, ...]:
     """The exact rows with which each task gives its share of a budget in tokens.
 
@@ -86,14 +98,7 @@ def rows_for_tokens(shares: Sequence[Fraction], lengths: Sequence[TaskLength], b
     >>> rows_for_tokens([Fraction(1, 2), Fraction(1, 2)], lengths, 10_000)
     (Fraction(500, 1), Fraction(25, 2))
     """
-    hint = "look at it with 'flanmix preview', or leave it out"
-    empty = [
-        Problem(f"{length.task}: gives no tokens in the {length.measured:,} rows that were measured", hint=hint)
-        for share, length in zip(shares, lengths, strict=True)
-        if share and not length.exact_tokens
-    ]
-    if empty:
-        raise PlanError(empty)
+    refuse_without_tokens([length for share, length in zip(shares, lengths, strict=True) if share])
     return tuple(
         share * budget / length.exact_tokens if share else Fraction(0)
         for share, length in zip(shares, lengths, strict=True)

@@ -4,7 +4,7 @@
 `solver` solves them, `presets` the mixing rules of the literature by name.
 """
 
-from flanmix.rates.presets import PRESETS, effective_epochs, per_template_rate
+from flanmix.rates.presets import PRESETS, effective_epochs, per_template_rate, replay
 from flanmix.rates.quotas import Conflict, InfeasibleError, Portion, Quota, Relaxed, Solution, named
 from flanmix.rates.remainders import largest_remainder
 from flanmix.rates.sizes import exact, power, rate
@@ -33,5 +33,6 @@ __all__ = [
     "pour",
     "power",
     "rate",
+    "replay",
     "solve",
 ]

@@ -66,7 +66,7 @@ def alpha_rate(size: int, alpha: float) -> Fraction:
     return power(Fraction(size), Decimal(repr(alpha)))
 
 
-def per_template_rate(size: int, templates: int, rate_cap: int | None = 500_000) -> Fraction:
+def per_template_rate(size: int, templates: int, rate_cap: int | Fraction | None = 500_000) -> Fraction:
     """The rate of one template of a task, after T0 (Sanh et al. 2022, section 5).
 
     A dataset counts with all of its rows for each of its templates; one of over 500,000 rows counts for
@@ -75,7 +75,7 @@ def per_template_rate(size: int, templates: int, rate_cap: int | None = 500_000)
     >>> per_template_rate(1_000_000, 8), per_template_rate(400_000, 8)
     (Fraction(62500, 1), Fraction(400000, 1))
     """
-    return Fraction(size) if rate_cap is None or size <= rate_cap else Fraction(rate_cap, templates)
+    return Fraction(size) if rate_cap is None or size <= rate_cap else Fraction(rate_cap) / templates
 
 
 def unimax(sizes: Mapping[str, int], rows: int, epochs: float) -> dict[str, Fraction]:
