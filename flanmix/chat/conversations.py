@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -12,6 +13,10 @@ from flanmix.order import Ints
 
 ROLES = ("system", "user", "assistant")
 SYSTEM, USER, ASSISTANT = range(3)
+HISTORY = pa.list_(
+    pa.field("element", pa.struct([pa.field("user", pa.large_string()), pa.field("assistant", pa.large_string())]))
+)
+"""The turns before the last two: what the user said and what the assistant answered, the oldest first."""
 _SHOWN = 3
 
 
@@ -31,8 +36,7 @@ class Conversations:
     @classmethod
     def of(cls, column: pa.Array | pa.ChunkedArray) -> "Conversations":
         """From `list<struct<role, content>>`; raises `SourceError` for another type, nulls and empty conversations."""
-        if isinstance(column, pa.ChunkedArray):
-            column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+        column = _one(column)
         kind = column.type
         if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)) or not _is_turn(kind.value_type):
             what = f"conversations are list<struct<role, content>>, not {kind}"
@@ -49,8 +53,84 @@ class Conversations:
                 _refuse_rows(made.rows[missing], what, "drop such conversations before")
         return made
 
+    @classmethod
+    def of_examples(cls, examples: pa.Table) -> "Conversations":
+        """From rendered rows: `input` and `target`, before them `history` (of the type `HISTORY`), first `system`.
+
+        The last two columns may be missing; an empty `system` text is no turn.
+
+        >>> table = pa.table({"input": ["1 + 1?"], "target": ["2"], "system": ["Be brief."]})
+        >>> Conversations.of_examples(table).roles.tolist()
+        [0, 1, 2]
+        """
+        rows = examples.num_rows
+        inputs, targets = (_large(examples.column(name)) for name in ("input", "target"))
+        systems = _large(examples.column("system")) if "system" in examples.column_names else pa.repeat("", rows)
+        history = _one(examples.column("history")) if "history" in examples.column_names else _no_history(rows)
+        pairs = history.flatten()
+        texts = [inputs, targets, systems, pc.struct_field(pairs, "user"), pc.struct_field(pairs, "assistant")]
+        told = np.asarray(pc.binary_length(systems)) > 0
+        before = np.asarray(pc.list_value_length(history)).astype(np.int64)
+        offsets = np.concatenate([[0], np.cumsum(2 * before + told + 2)]).astype(np.int64)
+        of_row = np.repeat(np.arange(rows), before)
+        earlier = offsets[of_row] + told[of_row] + 2 * (np.arange(len(pairs)) - (np.cumsum(before) - before)[of_row])
+        places = (offsets[1:] - 2, offsets[1:] - 1, offsets[:-1][told], earlier, earlier + 1)
+        firsts = np.cumsum([0, *map(len, texts[:-1])])
+        picks = (np.arange(rows), np.arange(rows), np.flatnonzero(told), np.arange(len(pairs)), np.arange(len(pairs)))
+        which, roles = np.empty(offsets[-1], np.int64), np.empty(offsets[-1], np.int64)
+        for at, first, pick, role in zip(
+            places, firsts, picks, (USER, ASSISTANT, SYSTEM, USER, ASSISTANT), strict=True
+        ):
+            which[at], roles[at] = first + pick, role
+        contents = pa.chunked_array([_large(text) for text in texts], pa.large_string()).combine_chunks()
+        names = pa.array(ROLES, pa.large_string()).take(pa.array(roles))
+        return cls(offsets, names, contents.take(pa.array(which)))
+
+    def examples(self) -> pa.Table:
+        """The other way: `input`, `target`, `system` and `history` of conversations in normal form.
+
+        That is: perhaps a system turn, then the user and the assistant in turns, and the assistant last. Raises
+        `SourceError` for others.
+
+        >>> turns = [{"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": "2"}]
+        >>> Conversations.of(pa.array([turns])).examples().to_pylist()
+        [{'input': '1 + 1?', 'target': '2', 'system': '', 'history': []}]
+        """
+        hint = "a system turn first, then user and assistant in turns, the assistant last"
+        _refuse_rows(np.flatnonzero(~self.normal), "is no conversation in turns", hint)
+        told = self.roles[self.offsets[:-1]] == SYSTEM if len(self) else np.zeros(0, bool)
+        systems = np.where(told, self.offsets[:-1], len(self.contents))
+        with_none = pa.chunked_array([self.contents, pa.array([""], pa.large_string())]).combine_chunks()
+        before = (np.diff(self.offsets) - told) // 2 - 1
+        ends = np.cumsum(before)
+        of_row = np.repeat(np.arange(len(self)), before)
+        users = (self.offsets[:-1] + told)[of_row] + 2 * (np.arange(len(of_row)) - (ends - before)[of_row])
+        sides = [self.contents.take(pa.array(places)) for places in (users, users + 1)]
+        pairs = pa.StructArray.from_arrays(sides, fields=list(HISTORY.value_type))
+        starts = pa.array(np.concatenate([[0], ends]).astype(np.int32))
+        return pa.table(
+            {
+                "input": self.contents.take(pa.array(self.offsets[1:] - 2)),
+                "target": self.contents.take(pa.array(self.offsets[1:] - 1)),
+                "system": with_none.take(pa.array(systems)),
+                "history": pa.ListArray.from_arrays(starts, pairs, HISTORY),
+            }
+        )
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    @cached_property
+    def normal(self) -> npt.NDArray[np.bool_]:
+        """Of each conversation, whether its turns come in the order of `examples`."""
+        rows = self.rows
+        told = self.roles[self.offsets[:-1]] == SYSTEM if len(self) else np.zeros(0, bool)
+        place = np.arange(len(rows)) - self.offsets[rows] - told[rows]
+        wanted = np.where(place < 0, SYSTEM, np.where(place % 2 == 0, USER, ASSISTANT))
+        bad = np.bincount(rows[self.roles != wanted], minlength=len(self)) > 0
+        spoken = np.diff(self.offsets) - told
+        whole: npt.NDArray[np.bool_] = ~bad & (spoken >= 2) & (spoken % 2 == 0)
+        return whole
 
     @cached_property
     def rows(self) -> Ints:
@@ -77,6 +157,22 @@ class Conversations:
             alone = (self.roles == SYSTEM) & (following != USER)
             what = f"a system turn without a user turn after it, into which '{template}' would write it"
             _refuse_rows(self.rows[alone], what, "drop such conversations before")
+
+
+def _one(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """A column as one array."""
+    if isinstance(column, pa.ChunkedArray):
+        return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+    return column
+
+
+def _large(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return _one(texts.cast(pa.large_string()))
+
+
+def _no_history(rows: int) -> pa.Array:
+    offsets = pa.array(np.zeros(rows + 1, np.int32))
+    return pa.ListArray.from_arrays(offsets, pa.array([], HISTORY.value_type), HISTORY)
 
 
 def _is_turn(kind: pa.DataType) -> bool:
