@@ -15,10 +15,12 @@ from tqdm.auto import tqdm
 
 from flanmix import manifest, publish
 from flanmix.durable import write_text
+from flanmix.encoding import Encoding
 from flanmix.errors import BuildError, FlanmixError, Problem, UsageError
 from flanmix.executors.local import build_shards
+from flanmix.finishing import Writing
 from flanmix.folder import CARD, claim, finished, sweep, take_back
-from flanmix.layouts import LAYOUTS
+from flanmix.layouts import LAYOUTS, TOKENS
 from flanmix.mapped import RowFile
 from flanmix.plan import Plan
 from flanmix.shards import STATE, Format, Job, read_receipt
@@ -33,7 +35,10 @@ _NOT_A_PLACE = {errno.ENOTDIR, errno.ENOENT, errno.EACCES, errno.EPERM, errno.ER
 
 @dataclass(frozen=True)
 class Options:
-    """How a plan is written. Shards are cut by `shard_rows`, or so that a file has about `max_shard_size` bytes."""
+    """How a plan is written. Shards are cut by `shard_rows`, or so that a file has about `max_shard_size` bytes.
+
+    A layout of tokens takes an `encoding`, no other does.
+    """
 
     layout: str = "prompt_completion"
     separator: str = "\n"
@@ -41,6 +46,12 @@ class Options:
     format: Format = "parquet"
     shard_rows: int | None = None
     max_shard_size: int | str = "500MB"
+    encoding: Encoding | None = None
+
+    @property
+    def writing(self) -> Writing:
+        """How each row is written."""
+        return Writing(self.layout, self.separator, self.metadata, self.encoding)
 
 
 def parse_size(size: int | str) -> int:
@@ -60,14 +71,17 @@ def make_job(plan: Plan, files: tuple[RowFile, ...], options: Options) -> Job:
 
     Raises `FlanmixError`.
     """
-    if options.layout not in LAYOUTS:
-        raise UsageError(f"no layout is called '{options.layout}'", hint=f"there are {', '.join(sorted(LAYOUTS))}")
+    if options.layout not in (*LAYOUTS, *TOKENS):
+        known = ", ".join(sorted([*LAYOUTS, *TOKENS]))
+        raise UsageError(f"no layout is called '{options.layout}'", hint=f"there are {known}")
+    if (options.layout in TOKENS) != (options.encoding is not None):
+        raise UsageError("an encoding and a layout of tokens go together", hint="see flanmix.encoding.make_encoding")
     if options.format not in ("parquet", "arrow"):
         raise UsageError(f"no format is called '{options.format}'", hint="there are parquet and arrow")
     if options.shard_rows is not None and options.shard_rows < 1:
         raise UsageError(f"shards of {options.shard_rows} rows", hint="give at least 1")
     size = parse_size(options.max_shard_size)
-    draft = Job(plan, files, options.layout, options.separator, options.metadata, options.format, plan.rows, 1)
+    draft = Job(plan, files, options.writing, options.format, plan.rows, 1)
     try:
         row = measure(draft, None if options.shard_rows else size)
     except (OSError, pa.ArrowInvalid) as error:
@@ -84,13 +98,13 @@ def build(
     num_proc: int,
     *,
     quiet: bool,
-    more: Callable[[Path], Mapping[str, Any]] = lambda out: {},
+    more: Callable[[Path, Mapping[str, Any]], Mapping[str, Any]] = lambda out, made: {},
 ) -> dict[str, Any]:
     """Build a job into a folder, or finish it there; gives the manifest. Raises `FlanmixError`.
 
     A folder that holds this very build is left as it is. A template that fails on a row takes back what this call
     wrote; after a kill or a full disk, what is finished stays, and the same call goes on from there. What `more` makes
-    of the finished shards goes into the manifest.
+    of the finished shards and their manifest goes into it.
     """
     fresh = [place for place in (out, *out.parents) if not place.exists()]
     try:
@@ -110,7 +124,7 @@ def _build(
     description: str,
     num_proc: int,
     quiet: bool,
-    more: Callable[[Path], Mapping[str, Any]],
+    more: Callable[[Path, Mapping[str, Any]], Mapping[str, Any]],
 ) -> dict[str, Any]:
     todo = claim(job, out)
     with tqdm(total=job.plan.rows, unit="rows", unit_scale=True, disable=quiet, desc=job.plan.name) as bar:
@@ -133,7 +147,7 @@ def _build(
     if not made["rows"]:
         reasons = sorted({reason for task in made["tasks"] for reason in task["dropped"]})
         raise FlanmixError(f"every row was dropped: {', '.join(reasons)}", hint="'flanmix preview' shows why")
-    made |= more(out)
+    made |= more(out, made)
     write_text(out / CARD, publish.card(made, tasks, description))
     write_text(out / manifest.FILE, json.dumps(made, indent=1, ensure_ascii=False) + "\n")
     shutil.rmtree(out / STATE)

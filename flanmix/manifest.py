@@ -11,11 +11,14 @@ import pyarrow.parquet as pq
 
 from flanmix._version import __version__
 from flanmix.errors import BuildError, Problem
+from flanmix.finishing import TOKEN_COUNTS
 from flanmix.shards import DATA, Job, file_facts
 
 SCHEMA_VERSION = 1
 _AGAIN = "build the folder again"
 FILE = "manifest.json"
+ENCODED = ("tokens", "loss_tokens", "straddling", "spelled", "cut_rows", "cut_tokens", "cut_ends")
+"""What encoding counts, as `EncodeCounts` says."""
 
 
 def make(job: Job, receipts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -24,7 +27,7 @@ def make(job: Job, receipts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     `tasks[].source` tells of the rows before the plan: how many the source has, how many are usable, and why the
     others are not.
     """
-    kept = ("file", "rows", "bytes", "sha256", "rows_xxh3")
+    kept = ("file", "rows", "lines", "bytes", "sha256", "rows_xxh3")
     return {
         "schema_version": SCHEMA_VERSION,
         "flanmix": __version__,
@@ -33,27 +36,48 @@ def make(job: Job, receipts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "split": job.plan.split,
         "plan": job.plan.digest,
         "build": job.digest,
-        "layout": job.layout,
-        "separator": job.separator,
-        "metadata": job.metadata,
+        "layout": job.writing.layout,
+        "separator": job.writing.separator,
+        "metadata": job.writing.metadata,
         "format": job.format,
         "rows": sum(receipt["rows"] for receipt in receipts),
         "planned": job.plan.rows,
         "styles": dict(job.plan.styles),
         "relaxed": list(job.plan.relaxed),
-        "shards": [{key: receipt[key] for key in kept} for receipt in receipts],
+        **_of_tokens(job, receipts),
+        "shards": [{key: receipt[key] for key in kept if key in receipt} for receipt in receipts],
         "tasks": _tasks(job, receipts),
     }
+
+
+def _of_tokens(job: Job, receipts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What encoding and packing did, where the layout is one of tokens."""
+    encoding = job.writing.encoding
+    if encoding is None:
+        return {}
+    counts: Counter[str] = Counter()
+    for receipt in receipts:
+        counts.update(receipt.get("counts", {}))
+    packing = {name: counts.pop(name, 0) for name in ("packs", "split", "untrained", "untrained_tokens")}
+    facts = {"encoding": {**encoding.facts(), **{name: counts[name] for name in ENCODED}}}
+    if encoding.packing is None or encoding.max_length is None:
+        return facts
+    room = packing["packs"] * encoding.max_length
+    fill = round(counts["tokens"] / room, 6) if room else 0.0
+    told = {"strategy": encoding.packing, "capacity": encoding.max_length, "fill_rate": fill}
+    return facts | {"packing": told | packing}
 
 
 def _tasks(job: Job, receipts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """One record for each task of the plan."""
     written: dict[str, Counter[str]] = {task.name: Counter() for task in job.plan.tasks}
     dropped: dict[str, Counter[str]] = {task.name: Counter() for task in job.plan.tasks}
+    tokens: dict[str, Counter[str]] = {task.name: Counter() for task in job.plan.tasks}
     for receipt in receipts:
         for name, facts in receipt["tasks"].items():
             written[name].update(facts["templates"])
             dropped[name].update(facts["dropped"])
+            tokens[name].update({key: facts[key] for key in TOKEN_COUNTS if key in facts})
     return [
         {
             "task": task.name,
@@ -66,6 +90,7 @@ def _tasks(job: Job, receipts: Sequence[Mapping[str, Any]]) -> list[dict[str, An
             "bound": task.bound,
             "wordings": job.plan.wordings_digest(index),
             "templates": dict(sorted(written[task.name].items())),
+            **({name: tokens[task.name][name] for name in TOKEN_COUNTS} if job.writing.encoding else {}),
             "source": {
                 "rows": task.source_rows,
                 "usable": task.usable,
@@ -147,8 +172,8 @@ def _shard_problems(folder: Path, manifest: Mapping[str, Any]) -> list[Problem]:
         if wrong:
             what = f"{wrong[0]} is {facts[wrong[0]]}, where the manifest says {shard[wrong[0]]}"
             problems.append(Problem(what, file=str(file), hint=f"it was changed or damaged: {_AGAIN}"))
-        elif (rows := _rows_in(file)) != shard["rows"]:
-            what = f"holds {rows} rows, where the manifest says {shard['rows']}"
+        elif (rows := _rows_in(file)) != (wanted := shard.get("lines", shard["rows"])):
+            what = f"holds {rows} rows, where the manifest says {wanted}"
             problems.append(Problem(what, file=str(file), hint=_AGAIN))
     for file in sorted((folder / DATA).glob("*")) if (folder / DATA).is_dir() else []:
         if f"{DATA}/{file.name}" not in named and not file.name.startswith((".", "_")):

@@ -8,6 +8,7 @@ from flanmix.allot import Allotment, Allotments, Sizes, allot
 from flanmix.bound import BoundTask
 from flanmix.check import refuse_problems
 from flanmix.errors import FlanmixError, PlanError, Problem, SourceError
+from flanmix.layouts import TOKENS
 from flanmix.mapped import RowFile
 from flanmix.measuring import measure, settle
 from flanmix.origin import Where
@@ -99,7 +100,8 @@ def _planned(recipe: Recipe, registry: Registry, progress: Callable[[str], None]
     rows = {offer: recipe.sizes.get(offer) or prepared[offer.task].usable for offer in recipe.offers}
     templates = {offer: len(tasks[offer.task].templates) for offer in recipe.offers if offer.task in tasks}
     making = _Making(recipe, tasks, prepared, Sizes(rows, templates), relax)
-    if mixture.tokenizer is not None and not recipe.sizes:
+    measured = recipe.budget.tokens is not None or mixture.layout not in TOKENS  # such a build counts its tokens anyway
+    if mixture.tokenizer is not None and measured and not recipe.sizes:
         return making.in_tokens(mixture.tokenizer)
     if recipe.budget.tokens is not None:
         what = "a budget in tokens needs the tasks' rows, and sizes are all that is known of some"

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -20,13 +21,13 @@ from xxhash import xxh3_128
 from flanmix.canonical import canonical_json
 from flanmix.durable import write_text, written_whole
 from flanmix.examples import Examples, Slice
-from flanmix.layouts import LAYOUTS, METADATA, REPETITIVE, lay_out, schema_of
+from flanmix.finishing import TOKEN_COUNTS, Finished, Finishing, Writing
+from flanmix.layouts import METADATA, repetitive_of, schema_of
 from flanmix.mapped import RowFile
 from flanmix.plan import Plan
 
 Format = Literal["parquet", "arrow"]
 DATA, STATE = "data", ".flanmix"
-_MOST_BYTES = 1 << 30
 _AHEAD = 5
 """How many row groups may be rendered at a time: more memory, and fewer passes over large sources."""
 _WAITING = 4
@@ -42,9 +43,7 @@ class Job:
 
     plan: Plan
     files: tuple[RowFile, ...]
-    layout: str
-    separator: str
-    metadata: bool
+    writing: Writing
     format: Format
     shard_rows: int
     group_rows: int
@@ -52,7 +51,7 @@ class Job:
     @property
     def digest(self) -> str:
         """SHA-256 over the plan's digest and the options."""
-        options = [self.layout, self.separator, self.metadata, self.format, self.shard_rows, self.group_rows]
+        options = [*self.writing.parts, self.format, self.shard_rows, self.group_rows]
         return hashlib.sha256(canonical_json([self.plan.digest, *options]).encode()).hexdigest()
 
     @property
@@ -108,7 +107,7 @@ def _write_shard(
     until: int,
     beside: "_Beside",
 ) -> None:
-    tally = _Tally()
+    tally, finishing = _Tally(), Finishing(job.writing)
     positions = job.positions(shard)
     target = folder / job.file(shard)
     with ExitStack() as stack:
@@ -116,9 +115,10 @@ def _write_shard(
         with beside.at_rest_after_failure():
             for begin in positions[:: job.group_rows]:
                 end = min(begin + job.group_rows, positions.stop)
-                found = examples.slice(begin, end, until)
-                tally.add(found)
-                beside.do(partial(writer.write_groups, writer.laid_out(found.table)))
+                found = finishing.add(examples.slice(begin, end, until))
+                for done in chain(found, finishing.rest() if end == positions.stop else ()):
+                    tally.add(done)
+                    beside.do(partial(writer.write_groups, done.tables))
                 progress(end - begin)
             examples.check()
         whole = stack.pop_all()
@@ -201,9 +201,10 @@ def _digest(facts: dict[str, Any]) -> str:
 
 def encoded_bytes(job: Job, examples: pa.Table) -> int:
     """The size of a file with these rendered rows."""
-    sink = pa.BufferOutputStream()
+    sink, finishing = pa.BufferOutputStream(), Finishing(job.writing)
     with _Writer(sink, job) as writer:
-        writer.write_groups(writer.laid_out(examples))
+        for done in chain(finishing.add(Slice(examples, {})), finishing.rest()):
+            writer.write_groups(done.tables)
     return int(sink.tell())
 
 
@@ -217,32 +218,21 @@ class _Writer:
     """Writes rendered rows, laid out in a job's schema, to a Parquet or Arrow file."""
 
     def __init__(self, place: Path | pa.NativeFile, job: Job) -> None:
-        self._job = job
-        schema = schema_of(job.layout, metadata=job.metadata)
+        layout, metadata = job.writing.layout, job.writing.metadata
+        schema = schema_of(layout, metadata=metadata)
         where = str(place) if isinstance(place, Path) else place
         self._writer: Any
         if job.format == "parquet":
-            repetitive = [*LAYOUTS[job.layout].REPETITIVE, *(REPETITIVE if job.metadata else [])]
             self._writer = pq.ParquetWriter(
                 where,
                 schema,
                 compression="zstd",
-                use_dictionary=repetitive or False,
+                use_dictionary=repetitive_of(layout, metadata=metadata) or False,
                 write_page_checksum=True,
-                write_statistics=METADATA.names if job.metadata else False,
+                write_statistics=METADATA.names if metadata and layout != "packed" else False,
             )
         else:
             self._writer = pa.ipc.new_file(where, schema)
-
-    def laid_out(self, examples: pa.Table) -> list[pa.Table]:
-        """Rows as one row group, or batch; as several where texts are too long for 32-bit offsets, as none if there are
-        none.
-        """
-        job, rows = self._job, examples.num_rows
-        if rows > 1 and examples.nbytes > _MOST_BYTES:
-            return [*self.laid_out(examples.slice(0, rows // 2)), *self.laid_out(examples.slice(rows // 2))]
-        table = lay_out(examples, job.layout, separator=job.separator, metadata=job.metadata).combine_chunks()
-        return [table] if rows else []
 
     def write_groups(self, tables: list[pa.Table]) -> None:
         """Write each table as one row group, or one batch."""
@@ -260,18 +250,26 @@ class _Tally:
     """Counts and digests what goes into a shard, whatever its layout and format."""
 
     def __init__(self) -> None:
-        self.rows = 0
+        self.rows = self.lines = 0
         self.written: Counter[tuple[str, str]] = Counter()
         self.dropped: Counter[tuple[str, str]] = Counter()
+        self.tokens: Counter[tuple[str, str]] = Counter()
+        self.counts: Counter[str] = Counter()
         self.digests: defaultdict[str, Any] = defaultdict(xxh3_128)
 
-    def add(self, found: Slice) -> None:
-        table = found.table.combine_chunks()
+    def add(self, done: Finished) -> None:
+        table = done.rows.table.combine_chunks()
         self.rows += table.num_rows
-        self.dropped.update(found.dropped)
+        self.lines += sum(made.num_rows for made in done.tables)
+        self.dropped.update(done.rows.dropped)
+        self.counts.update(done.counts)
         counts = table.group_by(["fm_task", "fm_template"], use_threads=False).aggregate([([], "count_all")])
         for row in counts.to_pylist():
             self.written[row["fm_task"], row["fm_template"]] += row["count_all"]
+        for name in TOKEN_COUNTS:
+            if name in table.column_names:
+                sums = table.group_by("fm_task", use_threads=False).aggregate([(name, "sum")])
+                self.tokens.update({(row["fm_task"], name): row[f"{name}_sum"] for row in sums.to_pylist()})
         for name in ("input", "target", *METADATA.names):
             for part, piece in _bytes_of(table.column(name)):
                 self.digests[f"{name} {part}"].update(piece)
@@ -279,12 +277,15 @@ class _Tally:
     def facts(self) -> dict[str, Any]:
         digests = {name: digest.hexdigest() for name, digest in self.digests.items()}
         whole = xxh3_128(canonical_json(digests).encode()).hexdigest()
-        tasks: dict[str, dict[str, Any]] = {}
+        tasks: defaultdict[str, dict[str, Any]] = defaultdict(lambda: {"templates": {}, "dropped": {}})
         for (task, template), count in sorted(self.written.items()):
-            tasks.setdefault(task, {"templates": {}, "dropped": {}})["templates"][template] = count
+            tasks[task]["templates"][template] = count
         for (task, reason), count in sorted(self.dropped.items()):
-            tasks.setdefault(task, {"templates": {}, "dropped": {}})["dropped"][reason] = count
-        return {"rows": self.rows, "rows_xxh3": whole, "tasks": tasks}
+            tasks[task]["dropped"][reason] = count
+        for (task, name), count in sorted(self.tokens.items()):
+            tasks[task][name] = count
+        facts = {"rows": self.rows, "rows_xxh3": whole, "tasks": dict(tasks)}
+        return facts | ({"lines": self.lines, "counts": dict(self.counts)} if self.counts else {})
 
 
 def _bytes_of(column: pa.ChunkedArray) -> Iterator[tuple[str, Any]]:

@@ -15,6 +15,8 @@ _SLICES, _SLICE_ROWS = 16, 128
 _MOST_SLICES = 512
 _SAMPLE_BYTES = 2 << 20
 _TOLERANCE = 0.025
+_TOKEN_BYTES = 5
+"""Bytes of tokens and labels for a byte of text, about: 13 for a token, which seldom has less than three."""
 _FIXED = 64
 """Bytes of a row beside its texts, about: offsets, roles, metadata."""
 
@@ -64,12 +66,13 @@ def measure(job: Job, size: int | None) -> RowSize:
         if number >= _SLICES and (size is None or _known_well(lengths, job.plan.rows, size)):
             break
     texts = float(lengths.mean()) if len(lengths) else 0.0
+    memory = texts * (1 if job.writing.encoding is None else 1 + _TOKEN_BYTES) + _FIXED
     if size is None or not texts:
-        return RowSize(texts + _FIXED, texts + _FIXED)
+        return RowSize(memory, memory)
     spread = float(lengths.std())
     ratio = _ratio(job, pa.concat_tables(sample), size)
     error = spread * (max(0.0, 1 / len(lengths) - 1 / job.plan.rows)) ** 0.5  # none where all rows were read
-    return RowSize(texts + _FIXED, texts * ratio, error * ratio, spread * ratio)
+    return RowSize(memory, texts * ratio, error * ratio, spread * ratio)
 
 
 def _starts(rows: int) -> Iterator[int]:

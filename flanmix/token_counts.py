@@ -1,7 +1,7 @@
 """The tokens that there are: of a built folder's shards, and of the rows of a plan."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -73,11 +73,19 @@ def count_tokens(
     return dict(sorted(found.items()))
 
 
+def counted(manifest: Mapping[str, Any]) -> dict[str, Count]:
+    """The tokens of each task in a build of tokens, which its manifest has.
+
+    >>> counted({"tasks": [{"task": "a", "written": 2, "tokens": 30, "loss_tokens": 10}]})
+    {'a': Count(rows=2, tokens=30, loss=10)}
+    """
+    return {task["task"]: Count(task["written"], task["tokens"], task["loss_tokens"]) for task in manifest["tasks"]}
+
+
 def token_facts(
-    built: Path, tokenizer: Tokenizer, counting: Counting, budget: int, planned: float | None
+    counts: Mapping[str, Count], tokenizer: Tokenizer, budget: int, planned: float | None
 ) -> dict[str, Any]:
     """What the manifest of a build with a budget in tokens says: planned and built tokens, by which part it is off."""
-    counts = count_tokens(built, tokenizer, counting)
     total = sum(counts.values(), Count())
     return {
         "tokenizer": tokenizer.name,

@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +101,17 @@ class Tokenizer:
             problem = Problem(f"is no tokenizer: {_short(error)}", file=self.name, hint=_FOLDER_HINT)
             raise SourceError(problem) from error
 
+    @cached_property
+    def start(self) -> str:
+        """The special token that the tokenizer itself puts before a text; "" where it puts none, or several."""
+        import tokenizers
+
+        whole = tokenizers.Tokenizer.from_str(
+            json.dumps({**json.loads(self.text), "truncation": None, "padding": None})
+        ).encode("a")
+        before = list(takewhile(lambda token: token[1], zip(whole.ids, whole.special_tokens_mask, strict=True)))
+        return str(self.library.id_to_token(before[0][0])) if len(before) == 1 else ""
+
     @property
     def version(self) -> str:
         """The version of the library, which may decide what a text's tokens are."""
@@ -163,9 +175,7 @@ def load_tokenizer(name_or_path: str | Path, *, revision: str | None = None) -> 
     if path.is_dir():
         path = path / FILE
     elif not path.exists():
-        if str(name_or_path).startswith((".", "/", "~")) or str(name_or_path).endswith(".json"):
-            raise SourceError(Problem("is not there", file=str(name_or_path), hint=_FOLDER_HINT))
-        path = _from_hub(str(name_or_path), revision)
+        path = _from_hub(_hub_name(name_or_path), FILE, revision)
     try:
         return Tokenizer.of_json(path.read_text(encoding="utf-8"), str(name_or_path))
     except FileNotFoundError as error:
@@ -179,7 +189,34 @@ def load_tokenizer(name_or_path: str | Path, *, revision: str | None = None) -> 
         raise SourceError(Problem(what, file=str(name_or_path), hint=_FOLDER_HINT)) from error
 
 
-def _from_hub(name: str, revision: str | None) -> Path:
+def beside_tokenizer(name_or_path: str | Path, file: str, *, revision: str | None = None) -> Path | None:
+    """Another file of a tokenizer: in its folder, beside its `tokenizer.json` or in its repository; None if none is.
+
+    Raises `SourceError` where there is no such tokenizer.
+    """
+    path = Path(name_or_path).expanduser()
+    if path.exists():
+        found = (path if path.is_dir() else path.parent) / file
+        return found if found.is_file() else None
+    try:
+        return _from_hub(_hub_name(name_or_path), file, revision)
+    except NoSuchFile:
+        return None
+
+
+def _hub_name(name_or_path: str | Path) -> str:
+    """What is no path may be a name of the Hub."""
+    name = str(name_or_path)
+    if name.startswith((".", "/", "~")) or name.endswith(".json"):
+        raise SourceError(Problem("is not there", file=name, hint=_FOLDER_HINT))
+    return name
+
+
+class NoSuchFile(SourceError):
+    """A repository of the Hub does not hold a file."""
+
+
+def _from_hub(name: str, file: str, revision: str | None) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import (
         EntryNotFoundError,
@@ -192,15 +229,15 @@ def _from_hub(name: str, revision: str | None) -> Path:
 
     try:
         try:
-            return Path(hf_hub_download(name, FILE, revision=revision, local_files_only=True))
+            return Path(hf_hub_download(name, file, revision=revision, local_files_only=True))
         except LocalEntryNotFoundError:
-            return Path(hf_hub_download(name, FILE, revision=revision))
+            return Path(hf_hub_download(name, file, revision=revision))
     except HFValidationError as error:
         raise _hub_problem(name, "is no file, no folder and no name of the Hub", _FOLDER_HINT) from error
     except LocalEntryNotFoundError as error:
         hint = "go online, or name a folder that holds it"
         raise _hub_problem(
-            name, f"its {FILE} is not in the Hub's cache, and the Hub cannot be reached", hint
+            name, f"its {file} is not in the Hub's cache, and the Hub cannot be reached", hint
         ) from error
     except GatedRepoError as error:
         hint = "ask for access on its page, and log in with `hf auth login`"
@@ -213,7 +250,7 @@ def _from_hub(name: str, revision: str | None) -> Path:
         raise _hub_problem(name, f"the Hub has no revision '{revision}' of it", hint) from error
     except EntryNotFoundError as error:
         hint = "name a repository with a fast tokenizer, or save one as a folder"
-        raise _hub_problem(name, f"its repository holds no {FILE}", hint) from error
+        raise NoSuchFile(Problem(f"its repository holds no {file}", file=name, hint=hint)) from error
     except Exception as error:  # of whichever library carries the request
         raise _hub_problem(name, f"the Hub cannot be asked: {_short(error)}", "try again later") from error
 

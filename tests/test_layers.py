@@ -17,7 +17,7 @@ LAYERS: Mapping[str, str] = {
         packing packing.* plan rates rates.* recipe refusals render render.* select shuffled token_budget
     """,
     "I/O": """
-        binding chat.encode chat.guard chat.library computed durable examples executors executors.* fields folder
+        binding chat.encode chat.guard chat.library computed durable encoding examples executors executors.* fields finishing folder
         importers importers.* lengths manifest mapped measuring planner prepare publish registry shards sizing
         sources sources.* stages token_counts tokenizing undo weights yamlio
     """,

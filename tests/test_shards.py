@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import flanmix as fm
-from flanmix import shards
+from flanmix import finishing, shards
 from flanmix.build import Options, make_job
 from flanmix.examples import Examples
 from flanmix.layouts import LAYOUTS, METADATA, schema_of
@@ -277,7 +277,7 @@ def test_texts_beyond_32_bit_offsets_are_cut_into_batches(
     task = table_task("toy/long", {"question": texts, "answer": ["y"] * 60})
     job = job_of(toy_plan(task, rows=60), layout=layout, format=form)
     whole = table_in(written(job, 0, tmp_path / "a"))
-    monkeypatch.setattr(shards, "_MOST_BYTES", 4000)
+    monkeypatch.setattr(finishing, "_MOST_BYTES", 4000)
     file = written(job, 0, tmp_path / "b")
     assert table_in(file).equals(whole)
     if form == "parquet":

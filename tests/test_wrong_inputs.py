@@ -305,7 +305,7 @@ CASES = [
         "key-nowhere-near",
         but(GOOD, mix_yaml=("rows: 4", "rows: 4\nzzz: 4")),
         PLAN,
-        "mix.yaml:3: zzz: unknown key 'zzz' - the keys here are defaults, …",
+        "mix.yaml:3: zzz: unknown key 'zzz' - the keys here are bos, …",
     ),
     wrong(
         "no-kind",

@@ -13,14 +13,16 @@ from flanmix import manifest, registry, spec
 from flanmix.build import Options, build, make_job
 from flanmix.canonical import canonical_json
 from flanmix.changes import changes
-from flanmix.errors import UsageError, did_you_mean
+from flanmix.encoding import Encoding, make_encoding
+from flanmix.errors import SpecError, UsageError, did_you_mean
 from flanmix.examples import Example, Examples
 from flanmix.folder import clear
+from flanmix.layouts import TOKENS
 from flanmix.planner import Planned, plan_mixture, plan_stages
 from flanmix.report import PlanTable, changes_table, one_below_the_other, plan_facts, plan_records, plan_table, why
 from flanmix.shards import Format
 from flanmix.stages import claim_stages, write_stages
-from flanmix.token_counts import token_facts
+from flanmix.token_counts import count_tokens, counted, token_facts
 from flanmix.tokenizing import Counting, load_tokenizer
 from flanmix.weights import write_weights
 from flanmix.words import count_of
@@ -122,32 +124,37 @@ class Plan:
         num_proc: int = 1,
         replace: bool = False,
         quiet: bool = False,
+        **encoding: Any,
     ) -> "Built":
         """Write every row into a folder that `datasets.load_dataset` reads.
 
         `layout` and `separator` default to the mixture's. Shards are cut by `shard_rows`, or to files of about
         `max_shard_size` bytes. `num_proc` processes give the same bytes as one. A folder with another build in it is
-        refused, unless `replace`. Raises `FlanmixError`.
+        refused, unless `replace`. For the layouts `tokens` and `packed`, `tokenizer` and the keys of
+        `flanmix.spec.EncodingKeys` (`chat_template`, `loss`, `max_length` …) default to the mixture's too. Raises
+        `FlanmixError`.
         """
         if num_proc < 1:
             raise UsageError(f"{num_proc} processes", hint="give at least 1")
         planned, mixture = self._planned, self._planned.mixture
         self._refuse_sizes()
+        chosen = layout or mixture.layout
+        parting = mixture.separator if separator is None else separator
         options = Options(
-            layout=layout or mixture.layout,
-            separator=mixture.separator if separator is None else separator,
+            layout=chosen,
+            separator=parting,
             metadata=metadata,
             format=format,
             shard_rows=shard_rows,
             max_shard_size=max_shard_size,
+            encoding=_encoding(mixture, encoding, chosen, parting),
         )
         job = make_job(planned.plan, planned.files, options)
         if replace:
             clear(Path(out))
         tasks = [bound.task for bound in planned.tasks]
-        build(
-            job, Path(out), tasks, mixture.description, num_proc, quiet=quiet, more=partial(_tokens, planned, options)
-        )
+        more = partial(_tokens, planned, options)
+        build(job, Path(out), tasks, mixture.description, num_proc, quiet=quiet, more=more)
         return Built(Path(out))
 
     def _refuse_sizes(self) -> None:
@@ -160,13 +167,34 @@ class Plan:
             raise UsageError(what, hint="such a plan can be read, not built: take 'sizes' out of the mixture")
 
 
-def _tokens(planned: Planned, options: Options, out: Path) -> dict[str, Any]:
+def _encoding(mixture: spec.Mixture, chosen: Mapping[str, Any], layout: str, separator: str) -> Encoding | None:
+    """How rows become tokens, where the layout is one of tokens."""
+    names = spec.EncodingKeys.model_fields
+    if unknown := sorted(chosen.keys() - {*names, "tokenizer"}):
+        hint = did_you_mean(unknown[0], names) or f"of an encoding there are tokenizer, {', '.join(names)}"
+        raise UsageError(f"a build has no option '{unknown[0]}'", hint=hint)
+    if layout not in TOKENS:
+        return None
+    told = {name: chosen.get(name, getattr(mixture, name)) for name in names}
+    tokenizer = chosen.get("tokenizer", mixture.tokenizer)
+    try:
+        keys = spec.EncodingKeys(**told)
+    except SpecError as error:
+        raise UsageError(error.problems) from error
+    return make_encoding(keys, tokenizer, separator=separator, packed=layout == "packed")
+
+
+def _tokens(planned: Planned, options: Options, out: Path, made: Mapping[str, Any]) -> dict[str, Any]:
     """What is to be said of the tokens of a build, where the budget is in tokens."""
     name = planned.mixture.tokenizer
     if planned.tokens is None or name is None:
         return {}
-    counting = Counting.of_layout(options.layout, options.separator)
-    return {"tokens": token_facts(out, load_tokenizer(name), counting, planned.tokens, planned.plan.tokens)}
+    tokenizer = load_tokenizer(name)
+    if options.encoding is not None and options.encoding.tokenizer == tokenizer:
+        counts = counted(made)
+    else:
+        counts = count_tokens(out, tokenizer, Counting.of_layout(options.layout, options.separator))
+    return {"tokens": token_facts(counts, tokenizer, planned.tokens, planned.plan.tokens)}
 
 
 class StagedPlan(Plan):

@@ -1,6 +1,5 @@
 """Which rows of tokens are written, and how much of each: truncation where it is asked for, and what is dropped."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -42,15 +41,16 @@ class Done:
     cut_rows: int
     cut_tokens: int
     cut_ends: int
-    dropped: Mapping[str, int]
+    lost: Mapping[str, Ints]
+    """The rows that are dropped, by reason."""
 
 
 def cut(lengths: Ints, trained: npt.NDArray[np.bool_], ends: Ints, bad: Mapping[int, str], how: Cut) -> Done:
     """Decide for rows of `lengths` tokens that lie one after the other; `bad` are rows to drop, with their reasons.
 
     >>> done = cut(np.array([3, 3]), np.array([0, 0, 1, 0, 1, 1], bool), np.array([2, 5]), {}, Cut(2, "right"))
-    >>> done.rows.tolist(), done.lengths.tolist(), dict(done.dropped), done.cut_ends
-    ([1], [2], {'prompt fills the length': 1}, 1)
+    >>> done.rows.tolist(), done.lengths.tolist(), done.lost["prompt fills the length"].tolist(), done.cut_ends
+    ([1], [2], [0], 1)
     """
     starts = np.cumsum(lengths) - lengths
     low, high = starts.copy(), starts + lengths
@@ -83,5 +83,5 @@ def cut(lengths: Ints, trained: npt.NDArray[np.bool_], ends: Ints, bad: Mapping[
         cut_rows=int((lost > 0).sum()),
         cut_tokens=int(lost.sum()),
         cut_ends=int(cut_off.sum()),
-        dropped=dict(sorted(Counter(why for why in reasons.tolist() if why).items())),
+        lost={why: np.flatnonzero(reasons == why) for why in sorted(set(reasons.tolist()) - {""})},
     )

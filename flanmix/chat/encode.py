@@ -55,13 +55,14 @@ class EncodeCounts:
 class Encoded:
     """`input_ids` (list<int32>), `attention_mask` (list<int8>), `labels` (list<int64>) of the rows that are written.
 
-    `rows` are their numbers among the rows that were given, ascending.
+    `rows` are their numbers among the rows that were given, ascending; `lost` are those of the others, by reason.
     """
 
     input_ids: pa.Array
     attention_mask: pa.Array
     labels: pa.Array
     rows: Ints
+    lost: Mapping[str, Ints]
     counts: EncodeCounts
 
 
@@ -264,6 +265,6 @@ def _gathered(batches: list[_Batch], rendered: Rendered, cutting: Cut) -> Encode
         cut_rows=done.cut_rows,
         cut_tokens=done.cut_tokens,
         cut_ends=done.cut_ends,
-        dropped=done.dropped,
+        dropped={why: len(rows) for why, rows in done.lost.items()},
     )
-    return Encoded(input_ids, mask, labels, done.rows, counts)
+    return Encoded(input_ids, mask, labels, done.rows, done.lost, counts)

@@ -38,10 +38,11 @@ def check_end(tokenizer: Tokenizer, template: ChatTemplate) -> None:
         ids = tokenizer.library.encode(text, add_special_tokens=False).ids
         if text and ids != [tokenizer.library.token_to_id(text)]:
             moves = f"{{{{- {which}_token }}}}" in template.jinja
+            known = ", ".join(token.content for token in tokenizer.library.get_added_tokens_decoder().values())
             raise TemplateError(
                 f"'{text}', which {what} in the chat template '{template.name}', is no token of {tokenizer.name}",
-                hint=f"{f'give its own with_tokens({which}=…), ' if moves else ''}add it to the tokenizer, "
-                "take another chat template, or allow split_end",
+                hint=f"{f'name its own as {which} ({known[:200]}), ' if moves else ''}add it to the tokenizer, "
+                "or take another chat template",
             )
 
 

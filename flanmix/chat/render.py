@@ -32,10 +32,21 @@ def render_chat(
     ('1 + 1?\\n2</s>', [(7, 12)])
     """
     apart = Conversations.of(conversations)
+    return render_turns(template, apart, add_generation_prompt=add_generation_prompt, guarded=guarded)
+
+
+def render_turns(
+    template: ChatTemplate,
+    conversations: Conversations,
+    *,
+    add_generation_prompt: bool = False,
+    guarded: Iterable[str] = (),
+) -> Rendered:
+    """As `render_chat`, of conversations that are taken apart already."""
     watched = frozenset(guarded)
     if template.form is not None:
-        return render_form(template, template.form, apart, watched, add_generation_prompt)
-    return render_foreign(template, apart, watched, add_generation_prompt)
+        return render_form(template, template.form, conversations, watched, add_generation_prompt)
+    return render_foreign(template, conversations, watched, add_generation_prompt)
 
 
 def pair_template(eos: str, bos: str = "") -> ChatTemplate:

@@ -19,7 +19,8 @@ from flanmix.registry import Registry
 from flanmix.spec import Mixture
 from flanmix.words import count_of
 
-LAYOUTS = get_args(Mixture.model_fields["layout"].annotation)
+LAYOUTS, LOSSES, PACKINGS = (get_args(Mixture.model_fields[name].annotation) for name in ("layout", "loss", "packing"))
+ENCODING = ("chat_template", "loss", "max_length", "truncate", "packing", "eos", "bos")
 
 
 @click.command("build")
@@ -27,6 +28,13 @@ LAYOUTS = get_args(Mixture.model_fields["layout"].annotation)
 @click.option("-o", "--out", required=True, metavar="DIR", help="The folder to write: new, empty, or of this build.")
 @click.option("--num-proc", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
 @click.option("--layout", type=click.Choice(LAYOUTS), help="The columns of the rows.")
+@click.option("--chat-template", metavar="NAME", help="For tokens: a chat template, or 'tokenizer' for its own.")
+@click.option("--loss", type=click.Choice(LOSSES), help="For tokens: what is trained.")
+@click.option("--max-length", type=click.IntRange(2), help="For tokens: the most of a row, or those of a pack.")
+@click.option("--truncate", type=click.Choice(["left", "right"]), help="For tokens: cut longer rows at this side.")
+@click.option("--packing", type=click.Choice(PACKINGS), help="For packs: how rows find theirs.")
+@click.option("--eos", metavar="TOKEN", help="For tokens: the token that ends an answer.")
+@click.option("--bos", metavar="TOKEN", help="For tokens: the token at the start of a row.")
 @click.option("--max-shard-size", default="500MB", show_default=True, metavar="SIZE", help="About the size of a file.")
 @click.option("--shard-rows", type=click.IntRange(1), help="Planned rows in a file, in place of a size.")
 @click.option("--arrow", "format", flag_value="arrow", default="parquet", help="Write Arrow IPC files, not Parquet.")
@@ -58,12 +66,13 @@ def command(
 def _build(
     found: Mixture, registry: Registry, out: str, quiet: bool, dry_run: bool, show: int, options: dict[str, Any]
 ) -> None:
+    encoding = {name: value for name in ENCODING if (value := options.pop(name)) is not None}
     plan = chosen_plan(found, registry, {name: options.pop(name) for name in CHOICES})
     if dry_run:
         print_table(plan.table())
         return
     metadata = not options.pop("no_metadata")
-    built = plan.build(out, metadata=metadata, quiet=quiet, **options)
+    built = plan.build(out, metadata=metadata, quiet=quiet, **options, **encoding)
     if not quiet:
         manifest = built.manifest
         shards = (

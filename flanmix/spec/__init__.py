@@ -1,6 +1,7 @@
 """What people write down, as frozen values: tasks, families, mixtures."""
 
 from flanmix.spec.base import NAME_PATTERN, SLUG_PATTERN, Spec, Title
+from flanmix.spec.encoding import EncodingKeys
 from flanmix.spec.mixtures import Bounds, Budget, Limits, Mixture, Part, Preset, Stage
 from flanmix.spec.sources import FileSource, GeneratorSource, HubSource, Source, TableSource
 from flanmix.spec.tasks import Dialect, Family, Task, Template, TemplateMetadata, TemplateUse
@@ -11,6 +12,7 @@ __all__ = [
     "Bounds",
     "Budget",
     "Dialect",
+    "EncodingKeys",
     "Family",
     "FileSource",
     "GeneratorSource",

@@ -6,8 +6,11 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from flanmix.spec.base import Count, Name, Positive, Seed, Share, Slug, Spec, Text, Title
+from flanmix.spec.encoding import EncodingKeys
 
-Layout = Literal["prompt_completion", "conversational", "messages", "sharegpt", "alpaca", "inputs_targets"]
+Layout = Literal[
+    "prompt_completion", "conversational", "messages", "sharegpt", "alpaca", "inputs_targets", "tokens", "packed"
+]
 Preset = Literal["proportional", "equal", "t5", "mt5", "unimax", "flan2021", "t0"]
 
 
@@ -127,12 +130,13 @@ class _MixtureName(Spec):
     name: Name = Field(alias="mixture")
 
 
-class Mixture(Budget, _MixtureName):
+class Mixture(EncodingKeys, Budget, _MixtureName):
     """The recipe of a mixture: parts, a budget, limits of tasks, types and tags, shares of styles.
 
     `types` and `tags` bound all tasks of a type or with a tag together. `weights` gives tasks their shares by name, in
     place of what their sizes make of them. `sizes` are the rows of tasks, or of styles of tasks, so that a plan can be
-    made where no data is; the mixture then knows no other tasks. `exclude` takes tasks out again.
+    made where no data is; the mixture then knows no other tasks. `exclude` takes tasks out again. `tokenizer` counts
+    tokens, and makes those of the layouts `tokens` and `packed`, as the keys of `EncodingKeys` say.
 
     >>> Mixture("mini", parts=[Part("type:nli", weight=2)], rows=1000).parts[0].weight
     2.0

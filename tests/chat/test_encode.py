@@ -337,7 +337,7 @@ def test_an_end_of_turn_that_the_tokenizer_splits_is_refused_unless_allowed() ->
     assert trained(encoded, 0)[-len(spelled) :] == spelled
     with pytest.raises(TemplateError, match=r"'<bos>', which starts a text") as caught:
         encode_chat(template("mistral").with_tokens(eos="<pad>", bos="<bos>"), column([TALK]), used)
-    assert "- give its own with_tokens(bos=…), add it" in str(caught.value)
+    assert "- name its own as bos (" in str(caught.value)
 
 
 def test_an_end_of_turn_that_would_be_the_unknown_token_is_refused() -> None:

@@ -179,7 +179,7 @@ def test_a_tokenizers_folder_gives_its_template_and_its_tokens(tmp_path: Path) -
         ("{", "cannot be read"),
         ("{}", "has no chat_template - use one that ships"),
         ('{"chat_template": "x"}', "has no eos_token"),
-        (None, "cannot be read"),
+        (None, "has no tokenizer_config.json"),
     ],
 )
 def test_a_folder_without_a_template_is_refused(tmp_path: Path, config: str | None, problem: str) -> None:

@@ -1,0 +1,165 @@
+"""From rendered rows to what a shard holds: tokens, packs, and the columns of a layout."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flanmix.chat.loss import IGNORED
+from flanmix.encoding import Encoding
+from flanmix.examples import Slice
+from flanmix.layouts import lay_out
+from flanmix.order import Ints
+from flanmix.packing import apply, drop_untrained, loss_tokens, pack
+
+TOKEN_COUNTS = ("tokens", "loss_tokens")
+"""Columns beside rendered rows that were encoded: how many tokens a row has, and how many of them are trained."""
+UNTRAINED = "its pack has no loss token"
+_MOST_BYTES = 1 << 30
+_WINDOW_TOKENS = 1 << 23
+"""Tokens that are packed at a time: a shard of fewer is packed as a whole, and no more of one is ever held."""
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How rendered rows are written: the columns of which layout, and for those of tokens the encoding."""
+
+    layout: str
+    separator: str
+    metadata: bool
+    encoding: Encoding | None = None
+
+    @property
+    def parts(self) -> list[Any]:
+        """All that decides bytes, as plain values."""
+        told = [self.layout, self.separator, self.metadata]
+        return told if self.encoding is None else [*told, self.encoding.digest]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Rows that are written, and why others are not; the tables that they make; what was counted on the way."""
+
+    rows: Slice
+    tables: list[pa.Table]
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+class Finishing:
+    """Makes the tables of one shard, in the order of its rows; `rest` gives what is still held at its end."""
+
+    def __init__(self, writing: Writing) -> None:
+        self._writing = writing
+        self._held: list[Slice] = []
+        self._counts: Counter[str] = Counter()
+        self._tokens = 0
+
+    def add(self, found: Slice) -> Iterator[Finished]:
+        """The next rendered rows of the shard."""
+        encoding = self._writing.encoding
+        if encoding is None:
+            yield Finished(found, self._laid_out(found.table))
+            return
+        rows, counts = _encoded(found, encoding)
+        if encoding.packing is None:
+            yield Finished(rows, self._laid_out(rows.table), counts)
+            return
+        self._held.append(rows)
+        self._counts.update(counts)
+        self._tokens += counts["tokens"]
+        if self._tokens >= _WINDOW_TOKENS:
+            yield from self.rest()
+
+    def rest(self) -> Iterator[Finished]:
+        """What is held until there are more rows to pack it with."""
+        encoding = self._writing.encoding
+        if not self._held or encoding is None:
+            return
+        table = pa.concat_tables([rows.table for rows in self._held], promote_options="permissive").combine_chunks()
+        dropped = sum((Counter(rows.dropped) for rows in self._held), Counter())
+        counts, self._counts, self._held, self._tokens = self._counts, Counter(), [], 0
+        rows, packed, packing = _packed(Slice(table, dropped), encoding)
+        yield Finished(rows, self._laid_out(packed), {**counts, **packing})
+
+    def _laid_out(self, table: pa.Table) -> list[pa.Table]:
+        """Rows as one row group, or batch; as several where texts are too long for 32-bit offsets, as none if there are
+        none.
+        """
+        rows, how = table.num_rows, self._writing
+        if rows > 1 and table.nbytes > _MOST_BYTES:
+            return [*self._laid_out(table.slice(0, rows // 2)), *self._laid_out(table.slice(rows // 2))]
+        made = lay_out(table, how.layout, separator=how.separator, metadata=how.metadata).combine_chunks()
+        return [made] if rows else []
+
+
+def _encoded(found: Slice, encoding: Encoding) -> tuple[Slice, dict[str, int]]:
+    """Rendered rows with their tokens and labels, and how many tokens of either kind each has."""
+    table = found.table
+    encoded = encoding.encode(table)
+    counts = {
+        name: count for name, count in asdict(encoded.counts).items() if name not in ("rows", "written", "dropped")
+    }
+    kept = _keeping(found, encoded.rows, encoded.lost)
+    trained = pc.not_equal(encoded.labels.values, IGNORED).cast(pa.int8())
+    sums = np.concatenate([[0], np.cumsum(np.asarray(trained), dtype=np.int64)])
+    offsets = np.asarray(encoded.labels.offsets).astype(np.int64)
+    loss = sums[offsets[1:]] - sums[np.minimum(offsets[:-1] + 1, offsets[1:])]
+    columns = {
+        "input_ids": encoded.input_ids,
+        "attention_mask": encoded.attention_mask,
+        "labels": encoded.labels,
+        "tokens": pa.array(np.diff(offsets)),
+        "loss_tokens": pa.array(loss),
+    }
+    return _with(kept, columns), counts
+
+
+def _packed(found: Slice, encoding: Encoding) -> tuple[Slice, pa.Table, dict[str, int]]:
+    """Rows of tokens as packs: the rows of which there is a piece in one, the packs, and what was counted."""
+    assert encoding.packing is not None
+    assert encoding.max_length is not None
+    table = found.table
+    ids, labels = table.column("input_ids"), table.column("labels")
+    arrived = pack(np.asarray(table.column("tokens")), encoding.max_length, encoding.packing).by_arrival()
+    packs = drop_untrained(arrived, labels)
+    tokens, loss = (np.zeros(table.num_rows, np.int64) for _ in range(2))
+    np.add.at(tokens, packs.sequence, packs.lengths)
+    np.add.at(loss, packs.sequence, loss_tokens(packs, labels))
+    made = apply(packs, ids, labels)
+    bounds = pa.array(packs.bounds.astype(np.int32))
+    for name in table.column_names:
+        if name.startswith("fm_"):
+            column = table.column(name)
+            kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+            values = column.take(pa.array(packs.sequence)).combine_chunks().cast(kind)
+            made = made.append_column(name, pa.ListArray.from_arrays(bounds, values))
+    rows = _keeping(found, np.flatnonzero(tokens), {UNTRAINED: np.flatnonzero(tokens == 0)})
+    report = packs.report()
+    counted = ("packs", "split", "untrained", "untrained_tokens")
+    numbers = {"tokens": tokens, "loss_tokens": loss}
+    kept = _with(rows, {name: pa.array(values[tokens > 0]) for name, values in numbers.items()})
+    counts = {"tokens": int(tokens.sum()), "loss_tokens": int(loss.sum())}
+    return kept, made, counts | {name: getattr(report, name) for name in counted}
+
+
+def _keeping(found: Slice, rows: Ints, lost: Mapping[str, Ints]) -> Slice:
+    """Only these rows; the others are counted by task and reason."""
+    table, dropped = found.table, Counter(found.dropped)
+    for reason, places in lost.items():
+        names = table.column("fm_task").take(pa.array(places)).combine_chunks()
+        for each in names.value_counts().to_pylist():
+            dropped[each["values"], reason] += each["counts"]
+    return Slice(table if len(rows) == table.num_rows else table.take(pa.array(rows)), dropped)
+
+
+def _with(rows: Slice, columns: Mapping[str, pa.Array]) -> Slice:
+    """The same rows with more columns, or others of these names."""
+    table = rows.table
+    table = table.drop_columns([name for name in columns if name in table.column_names])
+    for name, column in columns.items():
+        table = table.append_column(name, column)
+    return Slice(table, rows.dropped)
