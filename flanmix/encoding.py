@@ -18,9 +18,10 @@ from flanmix.chat.library import end_tokens, load_chat_template
 from flanmix.chat.render import pair_template, render_turns
 from flanmix.chat.template import ChatTemplate
 from flanmix.errors import UsageError
+from flanmix.layouts import TOKENS
 from flanmix.packing import Strategy
-from flanmix.spec import EncodingKeys
-from flanmix.tokenizing import Tokenizer, load_tokenizer
+from flanmix.spec import EncodingKeys, Mixture
+from flanmix.tokenizing import Counting, Tokenizer, load_tokenizer
 
 OWN = "tokenizer"
 """The chat template of that name is the tokenizer's own."""
@@ -84,13 +85,17 @@ class Encoding:
             truncate=self.truncate,
         )
 
-    def extra(self) -> int:
-        """The tokens that stand around the input and the target of a row, as a short one has them."""
+    @property
+    def counting(self) -> Counting:
+        """How the tokens of its rows are counted before they are made: the template adds to each as to a short one."""
+        alone = int(bool(self.template.bos)) + 1
+        if self.separator or self.template == pair_template(self.template.eos, self.template.bos):
+            return Counting(self.separator, alone)
         inputs, targets = (pa.array([text], pa.large_string()) for text in ("one", "two"))
         probe = pa.table({"input": inputs, "target": targets})
         rendered = render_turns(self.template, Conversations.of_examples(probe))
-        inside = np.concatenate([self.tokenizer.lengths(texts) for texts in (inputs, targets)])
-        return int(self.tokenizer.lengths(rendered.texts)[0] - inside.sum())
+        inside = sum(int(self.tokenizer.lengths(texts)[0]) for texts in (inputs, targets))
+        return Counting(None, int(self.tokenizer.lengths(rendered.texts)[0]) - inside)
 
 
 def _flags(examples: pa.Table, said: Conversations) -> pa.Array:
@@ -127,6 +132,14 @@ def make_encoding(keys: EncodingKeys, tokenizer: str | None, *, separator: str, 
     return made
 
 
+def counting_of(mixture: Mixture) -> Counting:
+    """How the tokens of a mixture's rows are counted; raises as `make_encoding` where its layout is one of tokens."""
+    if mixture.layout not in TOKENS:
+        return Counting.of_layout(mixture.layout, mixture.separator)
+    packed = mixture.layout == "packed"
+    return make_encoding(mixture, mixture.tokenizer, separator=mixture.separator, packed=packed).counting
+
+
 def make_template(keys: EncodingKeys, tokenizer: str | None) -> ChatTemplate | None:
     """The chat template of these keys, with the tokens of the tokenizer; None where they name none."""
     name = keys.chat_template
@@ -137,9 +150,10 @@ def make_template(keys: EncodingKeys, tokenizer: str | None) -> ChatTemplate | N
             hint = "name it as 'tokenizer', or a chat template that ships"
             raise UsageError("the chat template is the tokenizer's own, and there is no tokenizer", hint=hint)
         return load_chat_template(tokenizer, of_tokenizer=True, end=keys.eos)
-    bos, eos = end_tokens(tokenizer) if tokenizer else (None, None)
     made = load_chat_template(name)
-    return made.with_tokens(bos=keys.bos if keys.bos is not None else bos, eos=keys.eos or eos)
+    bos, eos = end_tokens(tokenizer) if tokenizer else (None, None)
+    written = {"bos": keys.bos if keys.bos is not None else bos, "eos": keys.eos or eos}
+    return made.with_tokens(**{key: token for key, token in written.items() if f"{key}_token" in made.jinja})
 
 
 def _pairs(keys: EncodingKeys, loaded: Tokenizer, tokenizer: str) -> ChatTemplate:

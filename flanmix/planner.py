@@ -7,6 +7,7 @@ from fractions import Fraction
 from flanmix.allot import Allotment, Allotments, Sizes, allot
 from flanmix.bound import BoundTask
 from flanmix.check import refuse_problems
+from flanmix.encoding import counting_of
 from flanmix.errors import FlanmixError, PlanError, Problem, SourceError
 from flanmix.layouts import TOKENS
 from flanmix.mapped import RowFile
@@ -20,7 +21,7 @@ from flanmix.recipe import Offer, Recipe, Replayed, resolve
 from flanmix.registry import Registry
 from flanmix.spec import Mixture, Stage
 from flanmix.token_budget import TaskLength, refuse_without_tokens
-from flanmix.tokenizing import Counting, load_tokenizer
+from flanmix.tokenizing import load_tokenizer
 from flanmix.undo import takes_back
 
 
@@ -136,7 +137,7 @@ class _Making:
     def in_tokens(self, tokenizer: str) -> Planned:
         """A plan whose rows are measured with a tokenizer; it meets a budget in tokens, if there is one."""
         mixture = self.recipe.mixture
-        counting = Counting.of_layout(mixture.layout, mixture.separator)
+        counting = counting_of(mixture)
         loaded = load_tokenizer(tokenizer)
         first = self.planned(self._all_once())
         budget = self.recipe.budget.tokens
