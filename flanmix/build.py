@@ -6,7 +6,7 @@ import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from flanmix.mapped import RowFile
 from flanmix.plan import Plan
 from flanmix.shards import STATE, Format, Job, read_receipt
 from flanmix.sizing import measure
-from flanmix.spec import Task
+from flanmix.spec import Task, TurnTags
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 _GROUP_BYTES = 32 << 20
@@ -37,6 +37,7 @@ class Options:
 
     layout: str = "prompt_completion"
     separator: str = "\n"
+    turn_tags: TurnTags = field(default_factory=TurnTags)
     metadata: bool = True
     format: Format = "parquet"
     shard_rows: int | None = None
@@ -67,7 +68,8 @@ def make_job(plan: Plan, files: tuple[RowFile, ...], options: Options) -> Job:
     if options.shard_rows is not None and options.shard_rows < 1:
         raise UsageError(f"shards of {options.shard_rows} rows", hint="give at least 1")
     size = parse_size(options.max_shard_size)
-    draft = Job(plan, files, options.layout, options.separator, options.metadata, options.format, plan.rows, 1)
+    how = (options.layout, options.separator, options.metadata, options.format)
+    draft = Job(plan, files, *how, plan.rows, 1, options.turn_tags)
     try:
         row = measure(draft, None if options.shard_rows else size)
     except (OSError, pa.ArrowInvalid) as error:

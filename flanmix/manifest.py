@@ -35,6 +35,7 @@ def make(job: Job, receipts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "build": job.digest,
         "layout": job.layout,
         "separator": job.separator,
+        **({"turn_tags": job.turn_tags.model_dump()} if job.layout == "tagged" else {}),
         "metadata": job.metadata,
         "format": job.format,
         "rows": sum(receipt["rows"] for receipt in receipts),

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -20,9 +20,10 @@ from xxhash import xxh3_128
 from flanmix.canonical import canonical_json
 from flanmix.durable import write_text, written_whole
 from flanmix.examples import Examples, Slice
-from flanmix.layouts import LAYOUTS, METADATA, REPETITIVE, lay_out, schema_of
+from flanmix.layouts import LAYOUTS, METADATA, REPETITIVE, Writing, lay_out, schema_of
 from flanmix.mapped import RowFile
 from flanmix.plan import Plan
+from flanmix.spec import TurnTags
 
 Format = Literal["parquet", "arrow"]
 DATA, STATE = "data", ".flanmix"
@@ -48,11 +49,18 @@ class Job:
     format: Format
     shard_rows: int
     group_rows: int
+    turn_tags: TurnTags = field(default_factory=TurnTags)
+
+    @property
+    def writing(self) -> Writing:
+        """What the layout puts between texts."""
+        return Writing(self.separator, self.turn_tags)
 
     @property
     def digest(self) -> str:
         """SHA-256 over the plan's digest and the options."""
         options = [self.layout, self.separator, self.metadata, self.format, self.shard_rows, self.group_rows]
+        options += [self.turn_tags.model_dump()] if self.layout == "tagged" else []
         return hashlib.sha256(canonical_json([self.plan.digest, *options]).encode()).hexdigest()
 
     @property
@@ -241,7 +249,7 @@ class _Writer:
         job, rows = self._job, examples.num_rows
         if rows > 1 and examples.nbytes > _MOST_BYTES:
             return [*self.laid_out(examples.slice(0, rows // 2)), *self.laid_out(examples.slice(rows // 2))]
-        table = lay_out(examples, job.layout, separator=job.separator, metadata=job.metadata).combine_chunks()
+        table = lay_out(examples, job.layout, job.writing, metadata=job.metadata).combine_chunks()
         return [table] if rows else []
 
     def write_groups(self, tables: list[pa.Table]) -> None:

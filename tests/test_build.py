@@ -166,6 +166,30 @@ def test_the_separator_ends_every_prompt_and_no_message(plan: fm.Plan, separator
     assert [tuple(turn["content"] for turn in row["messages"]) for row in turns] == texts
 
 
+def test_turn_tags_are_the_mixtures_and_count_where_they_are_written(tmp_path: Path) -> None:
+    tags = {"instruction": "### Instruction:", "output": "### Response:"}
+    plans = {"a": toy_plan(rows=10, layout="tagged", turn_tags=tags), "b": toy_plan(rows=10, layout="tagged")}
+    first, second = (manifest_of(built(plan, tmp_path / name)) for name, plan in plans.items())
+    assert first["turn_tags"] == {**second["turn_tags"], **tags}
+    assert second["turn_tags"]["output"] == "<output>"
+    assert first["plan"] == second["plan"]
+    assert first["build"] != second["build"]
+    for row in rows_in(tmp_path / "a"):
+        assert row["prompt"].startswith("### Instruction:\n")
+        assert row["prompt"].endswith("\n### Response:\n")
+    plain = [manifest_of(built(plan, tmp_path / f"{name}2", layout="text")) for name, plan in plans.items()]
+    assert plain[0] == plain[1]
+    assert "turn_tags" not in plain[0]
+
+
+def test_a_text_that_spells_a_tag_stops_a_build_in_that_layout(tmp_path: Path) -> None:
+    task = table_task("toy/html", {"question": ["1?", "<input>"], "answer": ["1", "2"]})
+    with pytest.raises(fm.SourceError, match="choose other 'turn_tags', or another layout"):
+        built(toy_plan(task, rows=2), tmp_path / "a", layout="tagged")
+    assert not (tmp_path / "a").exists()
+    assert built(toy_plan(task, rows=2, turn_tags={"input": "<again>"}), tmp_path / "b", layout="tagged")
+
+
 def test_layout_and_separator_are_the_mixtures_own_unless_given(tmp_path: Path) -> None:
     plan = toy_plan(rows=10, layout="messages", separator=" ")
     assert manifest_of(built(plan, tmp_path / "a"))["layout"] == "messages"

@@ -136,6 +136,7 @@ class Plan:
         options = Options(
             layout=layout or mixture.layout,
             separator=mixture.separator if separator is None else separator,
+            turn_tags=mixture.turn_tags,
             metadata=metadata,
             format=format,
             shard_rows=shard_rows,

@@ -31,11 +31,22 @@ def render_chat(
     >>> rendered.texts[0].as_py(), rendered.spans.row(0)
     ('1 + 1?\\n2</s>', [(7, 12)])
     """
-    apart = Conversations.of(conversations)
-    watched = frozenset(guarded)
+    return render_apart(
+        template, Conversations.of(conversations), add_generation_prompt=add_generation_prompt, guarded=guarded
+    )
+
+
+def render_apart(
+    template: ChatTemplate,
+    conversations: Conversations,
+    *,
+    add_generation_prompt: bool = False,
+    guarded: Iterable[str] = (),
+) -> Rendered:
+    """As `render_chat`, of conversations that are taken apart already."""
     if template.form is not None:
-        return render_form(template, template.form, apart, watched, add_generation_prompt)
-    return render_foreign(template, apart, watched, add_generation_prompt)
+        return render_form(template, template.form, conversations, frozenset(guarded), add_generation_prompt)
+    return render_foreign(template, conversations, frozenset(guarded), add_generation_prompt)
 
 
 def pair_template(eos: str, bos: str = "") -> ChatTemplate:

@@ -1,7 +1,7 @@
 """What people write down, as frozen values: tasks, families, mixtures."""
 
 from flanmix.spec.base import NAME_PATTERN, SLUG_PATTERN, Spec, Title
-from flanmix.spec.mixtures import Bounds, Budget, Limits, Mixture, Part, Preset, Stage
+from flanmix.spec.mixtures import Bounds, Budget, Limits, Mixture, Part, Preset, Stage, TurnTags
 from flanmix.spec.sources import FileSource, GeneratorSource, HubSource, Source, TableSource
 from flanmix.spec.tasks import Dialect, Family, Task, Template, TemplateMetadata, TemplateUse
 
@@ -28,4 +28,5 @@ __all__ = [
     "TemplateMetadata",
     "TemplateUse",
     "Title",
+    "TurnTags",
 ]
