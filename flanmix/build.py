@@ -6,7 +6,7 @@ import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,19 @@ import pyarrow as pa
 from tqdm.auto import tqdm
 
 from flanmix import manifest, publish
+from flanmix.chat.template import ChatTemplate
 from flanmix.durable import write_text
 from flanmix.encoding import Encoding
 from flanmix.errors import BuildError, FlanmixError, Problem, UsageError
 from flanmix.executors.local import build_shards
-from flanmix.finishing import Writing
+from flanmix.finishing import Output
 from flanmix.folder import CARD, claim, finished, sweep, take_back
-from flanmix.layouts import LAYOUTS, TOKENS
+from flanmix.layouts import LAYOUTS, TOKENS, Writing
 from flanmix.mapped import RowFile
 from flanmix.plan import Plan
 from flanmix.shards import STATE, Format, Job, read_receipt
 from flanmix.sizing import measure
-from flanmix.spec import Task
+from flanmix.spec import Task, TurnTags
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 _GROUP_BYTES = 32 << 20
@@ -37,21 +38,24 @@ _NOT_A_PLACE = {errno.ENOTDIR, errno.ENOENT, errno.EACCES, errno.EPERM, errno.ER
 class Options:
     """How a plan is written. Shards are cut by `shard_rows`, or so that a file has about `max_shard_size` bytes.
 
-    A layout of tokens takes an `encoding`, no other does.
+    A layout of tokens takes an `encoding`, one of plain texts perhaps a `chat` template: see `Output`.
     """
 
     layout: str = "prompt_completion"
     separator: str = "\n"
+    turn_tags: TurnTags = field(default_factory=TurnTags)
     metadata: bool = True
     format: Format = "parquet"
     shard_rows: int | None = None
     max_shard_size: int | str = "500MB"
     encoding: Encoding | None = None
+    chat: ChatTemplate | None = None
 
     @property
-    def writing(self) -> Writing:
-        """How each row is written."""
-        return Writing(self.layout, self.separator, self.metadata, self.encoding)
+    def output(self) -> Output:
+        """What each row is written as."""
+        separator = self.separator if self.chat is None else ""
+        return Output(self.layout, Writing(separator, self.turn_tags), self.metadata, self.encoding, self.chat)
 
 
 def parse_size(size: int | str) -> int:
@@ -71,9 +75,8 @@ def make_job(plan: Plan, files: tuple[RowFile, ...], options: Options) -> Job:
 
     Raises `FlanmixError`.
     """
-    if options.layout not in (*LAYOUTS, *TOKENS):
-        known = ", ".join(sorted([*LAYOUTS, *TOKENS]))
-        raise UsageError(f"no layout is called '{options.layout}'", hint=f"there are {known}")
+    if options.layout not in LAYOUTS:
+        raise UsageError(f"no layout is called '{options.layout}'", hint=f"there are {', '.join(sorted(LAYOUTS))}")
     if (options.layout in TOKENS) != (options.encoding is not None):
         raise UsageError("an encoding and a layout of tokens go together", hint="see flanmix.encoding.make_encoding")
     if options.format not in ("parquet", "arrow"):
@@ -81,7 +84,7 @@ def make_job(plan: Plan, files: tuple[RowFile, ...], options: Options) -> Job:
     if options.shard_rows is not None and options.shard_rows < 1:
         raise UsageError(f"shards of {options.shard_rows} rows", hint="give at least 1")
     size = parse_size(options.max_shard_size)
-    draft = Job(plan, files, options.writing, options.format, plan.rows, 1)
+    draft = Job(plan, files, options.output, options.format, plan.rows, 1)
     try:
         row = measure(draft, None if options.shard_rows else size)
     except (OSError, pa.ArrowInvalid) as error:

@@ -15,7 +15,7 @@ from flanmix.chat.cutting import Side
 from flanmix.chat.encode import Encoded, Policy, encode
 from flanmix.chat.guard import check_end, steering_tokens
 from flanmix.chat.library import end_tokens, load_chat_template
-from flanmix.chat.render import pair_template, render_turns
+from flanmix.chat.render import pair_template, render_apart
 from flanmix.chat.template import ChatTemplate
 from flanmix.errors import UsageError
 from flanmix.layouts import TOKENS
@@ -74,7 +74,7 @@ class Encoding:
             inputs = pc.binary_join_element_wise(examples.column("input"), ending, nothing)
             examples = examples.set_column(examples.column_names.index("input"), "input", inputs)
         said = Conversations.of_examples(examples)
-        rendered = render_turns(self.template, said, guarded=steering_tokens(self.tokenizer, self.template))
+        rendered = render_apart(self.template, said, guarded=steering_tokens(self.tokenizer, self.template))
         whole = self.packing is None or self.packing == "best_fit"
         return encode(
             rendered,
@@ -93,7 +93,7 @@ class Encoding:
             return Counting(self.separator, alone)
         inputs, targets = (pa.array([text], pa.large_string()) for text in ("one", "two"))
         probe = pa.table({"input": inputs, "target": targets})
-        rendered = render_turns(self.template, Conversations.of_examples(probe))
+        rendered = render_apart(self.template, Conversations.of_examples(probe))
         inside = sum(int(self.tokenizer.lengths(texts)[0]) for texts in (inputs, targets))
         return Counting(None, int(self.tokenizer.lengths(rendered.texts)[0]) - inside)
 

@@ -6,38 +6,49 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flanmix.chat.flat import flatten
 from flanmix.chat.loss import IGNORED
+from flanmix.chat.template import ChatTemplate
 from flanmix.encoding import Encoding
 from flanmix.examples import Slice
-from flanmix.layouts import lay_out
+from flanmix.layouts import Writing, lay_out
+from flanmix.layouts.tagged import forged
 from flanmix.order import Ints
 from flanmix.packing import apply, drop_untrained, loss_tokens, pack
 
 TOKEN_COUNTS = ("tokens", "loss_tokens")
 """Columns beside rendered rows that were encoded: how many tokens a row has, and how many of them are trained."""
-UNTRAINED = "its pack has no loss token"
+UNTRAINED, SPELLS = "its pack has no loss token", "spells a mark of a turn"
 _MOST_BYTES = 1 << 30
 _WINDOW_TOKENS = 1 << 23
 """Tokens that are packed at a time: a shard of fewer is packed as a whole, and no more of one is ever held."""
 
 
 @dataclass(frozen=True)
-class Writing:
-    """How rendered rows are written: the columns of which layout, and for those of tokens the encoding."""
+class Output:
+    """What rows are written as: the columns of which layout, how, and with the metadata columns or not.
+
+    Layouts of tokens take an `encoding`. Those without places for system texts and earlier turns may have a `chat`
+    template, which makes plain texts of each row.
+    """
 
     layout: str
-    separator: str
-    metadata: bool
+    writing: Writing = field(default_factory=Writing)
+    metadata: bool = True
     encoding: Encoding | None = None
+    chat: ChatTemplate | None = None
 
     @property
     def parts(self) -> list[Any]:
         """All that decides bytes, as plain values."""
-        told = [self.layout, self.separator, self.metadata]
-        return told if self.encoding is None else [*told, self.encoding.digest]
+        told: list[Any] = [self.layout, self.writing.separator, self.metadata]
+        told += [self.writing.turn_tags.model_dump()] if self.layout == "tagged" else []
+        told += [] if self.encoding is None else [self.encoding.digest]
+        return told if self.chat is None else [*told, {"chat_template": self.chat.digest}]
 
 
 @dataclass(frozen=True)
@@ -52,17 +63,18 @@ class Finished:
 class Finishing:
     """Makes the tables of one shard, in the order of its rows; `rest` gives what is still held at its end."""
 
-    def __init__(self, writing: Writing) -> None:
-        self._writing = writing
+    def __init__(self, output: Output) -> None:
+        self._output = output
         self._held: list[Slice] = []
         self._counts: Counter[str] = Counter()
         self._tokens = 0
 
     def add(self, found: Slice) -> Iterator[Finished]:
         """The next rendered rows of the shard."""
-        encoding = self._writing.encoding
+        encoding = self._output.encoding
         if encoding is None:
-            yield Finished(found, self._laid_out(found.table))
+            rows, table = _as_text(found, self._output)
+            yield Finished(rows, self._laid_out(table))
             return
         rows, counts = _encoded(found, encoding)
         if encoding.packing is None:
@@ -76,7 +88,7 @@ class Finishing:
 
     def rest(self) -> Iterator[Finished]:
         """What is held until there are more rows to pack it with."""
-        encoding = self._writing.encoding
+        encoding = self._output.encoding
         if not self._held or encoding is None:
             return
         table = pa.concat_tables([rows.table for rows in self._held], promote_options="permissive").combine_chunks()
@@ -89,11 +101,25 @@ class Finishing:
         """Rows as one row group, or batch; as several where texts are too long for 32-bit offsets, as none if there are
         none.
         """
-        rows, how = table.num_rows, self._writing
+        rows, how = table.num_rows, self._output
         if rows > 1 and table.nbytes > _MOST_BYTES:
             return [*self._laid_out(table.slice(0, rows // 2)), *self._laid_out(table.slice(rows // 2))]
-        made = lay_out(table, how.layout, separator=how.separator, metadata=how.metadata).combine_chunks()
+        made = lay_out(table, how.layout, how.writing, metadata=how.metadata).combine_chunks()
         return [made] if rows else []
+
+
+def _as_text(found: Slice, output: Output) -> tuple[Slice, pa.Table]:
+    """Rendered rows less those that would forge a turn, and the examples that a layout of texts makes of them."""
+    if output.chat is not None:
+        flat = flatten(found.table, output.chat, apart=output.layout == "inputs_targets")
+        return _without(found, flat.spelled, SPELLS), flat.examples
+    if output.layout == "tagged":
+        found = _without(found, forged(found.table, output.writing.turn_tags), SPELLS)
+    return found, found.table
+
+
+def _without(found: Slice, lost: npt.NDArray[np.bool_], reason: str) -> Slice:
+    return _keeping(found, np.flatnonzero(~lost), {reason: np.flatnonzero(lost)})
 
 
 def _encoded(found: Slice, encoding: Encoding) -> tuple[Slice, dict[str, int]]:

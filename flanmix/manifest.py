@@ -36,25 +36,26 @@ def make(job: Job, receipts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "split": job.plan.split,
         "plan": job.plan.digest,
         "build": job.digest,
-        "layout": job.writing.layout,
-        "separator": job.writing.separator,
-        "metadata": job.writing.metadata,
+        "layout": job.output.layout,
+        "separator": job.output.writing.separator,
+        **({"turn_tags": job.output.writing.turn_tags.model_dump()} if job.output.layout == "tagged" else {}),
+        "metadata": job.output.metadata,
         "format": job.format,
         "rows": sum(receipt["rows"] for receipt in receipts),
         "planned": job.plan.rows,
         "styles": dict(job.plan.styles),
         "relaxed": list(job.plan.relaxed),
-        **_of_tokens(job, receipts),
+        **_of_models(job, receipts),
         "shards": [{key: receipt[key] for key in kept if key in receipt} for receipt in receipts],
         "tasks": _tasks(job, receipts),
     }
 
 
-def _of_tokens(job: Job, receipts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What encoding and packing did, where the layout is one of tokens."""
-    encoding = job.writing.encoding
+def _of_models(job: Job, receipts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What made texts of a chat, or tokens, and what encoding and packing did."""
+    encoding, chat = job.output.encoding, job.output.chat
     if encoding is None:
-        return {}
+        return {} if chat is None else {"chat_template": chat.name, "chat_template_sha256": chat.digest}
     counts: Counter[str] = Counter()
     for receipt in receipts:
         counts.update(receipt.get("counts", {}))
@@ -90,7 +91,7 @@ def _tasks(job: Job, receipts: Sequence[Mapping[str, Any]]) -> list[dict[str, An
             "bound": task.bound,
             "wordings": job.plan.wordings_digest(index),
             "templates": dict(sorted(written[task.name].items())),
-            **({name: tokens[task.name][name] for name in TOKEN_COUNTS} if job.writing.encoding else {}),
+            **({name: tokens[task.name][name] for name in TOKEN_COUNTS} if job.output.encoding else {}),
             "source": {
                 "rows": task.source_rows,
                 "usable": task.usable,

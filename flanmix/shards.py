@@ -21,7 +21,7 @@ from xxhash import xxh3_128
 from flanmix.canonical import canonical_json
 from flanmix.durable import write_text, written_whole
 from flanmix.examples import Examples, Slice
-from flanmix.finishing import TOKEN_COUNTS, Finished, Finishing, Writing
+from flanmix.finishing import TOKEN_COUNTS, Finished, Finishing, Output
 from flanmix.layouts import METADATA, repetitive_of, schema_of
 from flanmix.mapped import RowFile
 from flanmix.plan import Plan
@@ -43,7 +43,7 @@ class Job:
 
     plan: Plan
     files: tuple[RowFile, ...]
-    writing: Writing
+    output: Output
     format: Format
     shard_rows: int
     group_rows: int
@@ -51,7 +51,7 @@ class Job:
     @property
     def digest(self) -> str:
         """SHA-256 over the plan's digest and the options."""
-        options = [*self.writing.parts, self.format, self.shard_rows, self.group_rows]
+        options = [*self.output.parts, self.format, self.shard_rows, self.group_rows]
         return hashlib.sha256(canonical_json([self.plan.digest, *options]).encode()).hexdigest()
 
     @property
@@ -107,7 +107,7 @@ def _write_shard(
     until: int,
     beside: "_Beside",
 ) -> None:
-    tally, finishing = _Tally(), Finishing(job.writing)
+    tally, finishing = _Tally(), Finishing(job.output)
     positions = job.positions(shard)
     target = folder / job.file(shard)
     with ExitStack() as stack:
@@ -201,7 +201,7 @@ def _digest(facts: dict[str, Any]) -> str:
 
 def encoded_bytes(job: Job, examples: pa.Table) -> int:
     """The size of a file with these rendered rows."""
-    sink, finishing = pa.BufferOutputStream(), Finishing(job.writing)
+    sink, finishing = pa.BufferOutputStream(), Finishing(job.output)
     with _Writer(sink, job) as writer:
         for done in chain(finishing.add(Slice(examples, {})), finishing.rest()):
             writer.write_groups(done.tables)
@@ -218,7 +218,7 @@ class _Writer:
     """Writes rendered rows, laid out in a job's schema, to a Parquet or Arrow file."""
 
     def __init__(self, place: Path | pa.NativeFile, job: Job) -> None:
-        layout, metadata = job.writing.layout, job.writing.metadata
+        layout, metadata = job.output.layout, job.output.metadata
         schema = schema_of(layout, metadata=metadata)
         where = str(place) if isinstance(place, Path) else place
         self._writer: Any

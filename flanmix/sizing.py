@@ -66,7 +66,7 @@ def measure(job: Job, size: int | None) -> RowSize:
         if number >= _SLICES and (size is None or _known_well(lengths, job.plan.rows, size)):
             break
     texts = float(lengths.mean()) if len(lengths) else 0.0
-    memory = texts * (1 if job.writing.encoding is None else 1 + _TOKEN_BYTES) + _FIXED
+    memory = texts * (1 if job.output.encoding is None else 1 + _TOKEN_BYTES) + _FIXED
     if size is None or not texts:
         return RowSize(memory, memory)
     spread = float(lengths.std())

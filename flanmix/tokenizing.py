@@ -51,7 +51,7 @@ class Counting:
         >>> Counting.of_layout("messages", "\\n", extra=9)
         Counting(separator=None, extra=9)
         """
-        return cls(separator if layout == "prompt_completion" else None, extra)
+        return cls(separator if layout in ("prompt_completion", "text") else None, extra)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from flanmix.build import parse_size
 from flanmix.layouts import LAYOUTS, schema_of
 from flanmix.shards import Format
 from flanmix.sizing import _SLICE_ROWS, _SLICES, _starts
-from tests.toy import built, hashes, manifest_of, seen, table_task, toy_plan
+from tests.toy import TEXT_LAYOUTS, built, hashes, manifest_of, seen, table_task, toy_plan
 
 FORMATS: tuple[Format, ...] = ("parquet", "arrow")
 
@@ -99,7 +99,7 @@ def test_a_process_of_its_own_with_another_hash_seed_builds_the_same_bytes(tmp_p
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+@pytest.mark.parametrize("layout", TEXT_LAYOUTS)
 @pytest.mark.parametrize("metadata", [True, False])
 def test_datasets_loads_and_streams_the_rows_of_the_plan(
     plan: fm.Plan, layout: str, form: Format, metadata: bool, tmp_path: Path
@@ -131,7 +131,7 @@ def test_datasets_loads_folders_with_empty_shards(form: Format, tmp_path: Path) 
 
 def test_pyarrow_reads_the_folder_of_data_as_one_table_of_the_pinned_schema(plan: fm.Plan, tmp_path: Path) -> None:
     """One foreign file in it, or one shard of another type, and it would not."""
-    for layout in LAYOUTS:
+    for layout in TEXT_LAYOUTS:
         out = built(plan, tmp_path / layout, layout=layout, shard_rows=9)
         assert {file.suffix for file in (out / "data").iterdir()} == {".parquet"}
         found = pq.read_table(out / "data").schema.remove_metadata()
@@ -164,6 +164,48 @@ def test_the_separator_ends_every_prompt_and_no_message(plan: fm.Plan, separator
     assert [(row["prompt"], row["completion"]) for row in pairs] == [(put + separator, got) for put, got in texts]
     turns = rows_in(built(plan, tmp_path / "b", separator=separator, layout="messages"))[: len(texts)]
     assert [tuple(turn["content"] for turn in row["messages"]) for row in turns] == texts
+
+
+def test_turn_tags_are_the_mixtures_and_count_where_they_are_written(tmp_path: Path) -> None:
+    tags = {"instruction": "### Instruction:", "output": "### Response:"}
+    plans = {"a": toy_plan(rows=10, layout="tagged", turn_tags=tags), "b": toy_plan(rows=10, layout="tagged")}
+    first, second = (manifest_of(built(plan, tmp_path / name)) for name, plan in plans.items())
+    assert first["turn_tags"] == {**second["turn_tags"], **tags}
+    assert second["turn_tags"]["output"] == "<output>"
+    assert first["plan"] == second["plan"]
+    assert first["build"] != second["build"]
+    for row in rows_in(tmp_path / "a"):
+        assert row["prompt"].startswith("### Instruction:\n")
+        assert row["prompt"].endswith("\n### Response:\n")
+    plain = [manifest_of(built(plan, tmp_path / f"{name}2", layout="text")) for name, plan in plans.items()]
+    assert plain[0] == plain[1]
+    assert "turn_tags" not in plain[0]
+
+
+def test_a_text_that_spells_a_tag_is_dropped_and_counted_in_that_layout(tmp_path: Path) -> None:
+    task = table_task("toy/html", {"question": ["1?", "<input>"], "answer": ["1", "2"]})
+    facts = manifest_of(built(toy_plan(task, rows=2), tmp_path / "a", layout="tagged"))
+    assert (facts["rows"], facts["tasks"][0]["dropped"]) == (1, {"spells a mark of a turn": 1})
+    other = toy_plan(task, rows=2, turn_tags={"input": "<again>"})
+    assert manifest_of(built(other, tmp_path / "b", layout="tagged"))["rows"] == 2
+
+
+@pytest.mark.parametrize("layout", ["text", "prompt_completion", "inputs_targets"])
+def test_a_chat_template_makes_the_texts_of_layouts_without_turns(layout: str, tmp_path: Path) -> None:
+    task = table_task("toy/sums", {"question": ["1 + 1?", "<|im_end|>"], "answer": ["2", "3"]})
+    out = built(toy_plan(task, rows=2), tmp_path / "a", layout=layout, chat_template="chatml")
+    (row,) = rows_in(out)
+    prompt, end = "<|im_start|>user\n1 + 1?<|im_end|>\n<|im_start|>assistant\n", "<|im_end|>"
+    columns = {
+        "text": {"text": f"{prompt}2{end}"},
+        "prompt_completion": {"prompt": prompt, "completion": f"2{end}"},
+        "inputs_targets": {"inputs": prompt, "targets": "2"},
+    }
+    assert {name: row[name] for name in columns[layout]} == columns[layout]
+    facts = manifest_of(out)
+    assert facts["chat_template"] == "chatml"
+    assert facts["tasks"][0]["dropped"] == {"spells a mark of a turn": 1}
+    fm.verify(out)
 
 
 def test_layout_and_separator_are_the_mixtures_own_unless_given(tmp_path: Path) -> None:

@@ -12,14 +12,14 @@ ROOT = Path(__file__).parent.parent / "flanmix"
 LAYERS: Mapping[str, str] = {
     "data": "_version canonical complaints errors origin spec spec.* words",
     "pure": """
-        allot bound changes chat chat.columns chat.conversations chat.cutting chat.foreign chat.form chat.loss
+        allot bound changes chat chat.columns chat.conversations chat.cutting chat.flat chat.foreign chat.form chat.loss
         chat.render chat.rendered chat.template check even generators generators.* keyed layouts layouts.* order
         packing packing.* plan rates rates.* recipe refusals render render.* select shuffled token_budget
     """,
     "I/O": """
-        binding chat.encode chat.guard chat.library computed durable encoding examples executors executors.* fields finishing folder
-        importers importers.* lengths manifest mapped measuring planner prepare publish registry shards sizing
-        sources sources.* stages token_counts tokenizing undo weights yamlio
+        binding chat.encode chat.guard chat.library computed durable encoding examples executors executors.* fields
+        finishing folder importers importers.* lengths manifest mapped measuring planner prepare publish registry shards
+        sizing sources sources.* stages token_counts tokenizing undo weights yamlio
     """,
     "faces": "__init__ __main__ api api.* build cli cli.* preview preview.* report",
 }

@@ -20,7 +20,7 @@ from flanmix.build import Options, make_job
 from flanmix.examples import Examples
 from flanmix.layouts import LAYOUTS, METADATA, schema_of
 from flanmix.shards import Format, Job, encoded_bytes, file_facts, read_receipt, write_shards
-from tests.toy import NOTES, SUMS, table_task, toy_plan
+from tests.toy import NOTES, SUMS, TEXT_LAYOUTS, table_task, toy_plan
 
 FORMATS: tuple[Format, ...] = ("parquet", "arrow")
 
@@ -92,7 +92,7 @@ def test_names_are_those_that_load_dataset_takes_for_one_split(plan: fm.Plan) ->
     ]
 
 
-@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+@pytest.mark.parametrize("layout", TEXT_LAYOUTS)
 @pytest.mark.parametrize("metadata", [True, False])
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_shard_has_the_pinned_schema(
@@ -165,7 +165,7 @@ def test_a_shard_written_alone_has_the_same_bytes(plan: fm.Plan, form: Format, t
 
 
 def test_texts_are_plain_zstd_and_metadata_is_dictionary_encoded(plan: fm.Plan, tmp_path: Path) -> None:
-    for layout in LAYOUTS:
+    for layout in TEXT_LAYOUTS:
         group = pq.ParquetFile(written(job_of(plan, layout=layout), 0, tmp_path / layout)).metadata.row_group(0)
         columns = {column.path_in_schema: column for column in map(group.column, range(group.num_columns))}
         assert {column.compression for column in columns.values()} == {"ZSTD"}
@@ -268,7 +268,7 @@ def test_rows_xxh3_changes_with_any_row_and_with_where_a_text_ends(group_rows: i
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+@pytest.mark.parametrize("layout", TEXT_LAYOUTS)
 def test_texts_beyond_32_bit_offsets_are_cut_into_batches(
     layout: str, form: Format, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,8 +15,8 @@ from flanmix.yamlio import parse, read, read_text
 
 TASK = "task: a/b\ntype: nli\nsource: {path: x}\n"
 MESAGES = (
-    "'mesages' is not one of 'prompt_completion', 'conversational', 'messages', 'sharegpt', 'alpaca' or "
-    "'inputs_targets' - did you mean 'messages'?"
+    "'mesages' is not one of 'prompt_completion', 'conversational', 'messages', 'sharegpt', 'alpaca', "
+    "'inputs_targets', 'text', 'tagged', 'tokens' or 'packed' - did you mean 'messages'?"
 )
 MIXTURE = "mixture: m\nparts:\n- {select: x}\n"
 

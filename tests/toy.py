@@ -8,7 +8,10 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 import flanmix as fm
+from flanmix.layouts import LAYOUTS, TOKENS
 
+TEXT_LAYOUTS = sorted(set(LAYOUTS) - set(TOKENS))
+"""The layouts that take no tokenizer."""
 PLAIN = fm.Template("plain", input="{{ question }}", target="{{ answer }}")
 LONG = fm.Template("long", input="{% if answer|length > 2 %}Big: {% endif %}{{ question }}\n", target="{{ answer }}.")
 SUMS = fm.Task(

@@ -1,5 +1,6 @@
 """Plans: exact counts, any row on demand, and the builds that they make."""
 
+import dataclasses
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -13,11 +14,11 @@ from flanmix import manifest, registry, spec
 from flanmix.build import Options, build, make_job
 from flanmix.canonical import canonical_json
 from flanmix.changes import changes
-from flanmix.encoding import Encoding, make_encoding
+from flanmix.encoding import make_encoding, make_template
 from flanmix.errors import SpecError, UsageError, did_you_mean
 from flanmix.examples import Example, Examples
 from flanmix.folder import clear
-from flanmix.layouts import TOKENS
+from flanmix.layouts import LAYOUTS, TOKENS
 from flanmix.planner import Planned, plan_mixture, plan_stages
 from flanmix.report import PlanTable, changes_table, one_below_the_other, plan_facts, plan_records, plan_table, why
 from flanmix.shards import Format
@@ -138,17 +139,16 @@ class Plan:
             raise UsageError(f"{num_proc} processes", hint="give at least 1")
         planned, mixture = self._planned, self._planned.mixture
         self._refuse_sizes()
-        chosen = layout or mixture.layout
-        parting = mixture.separator if separator is None else separator
-        options = Options(
-            layout=chosen,
-            separator=parting,
+        told = Options(
+            layout=layout or mixture.layout,
+            separator=mixture.separator if separator is None else separator,
+            turn_tags=mixture.turn_tags,
             metadata=metadata,
             format=format,
             shard_rows=shard_rows,
             max_shard_size=max_shard_size,
-            encoding=_encoding(mixture, encoding, chosen, parting),
         )
+        options = _with_model(told, mixture, encoding)
         job = make_job(planned.plan, planned.files, options)
         if replace:
             clear(Path(out))
@@ -167,21 +167,24 @@ class Plan:
             raise UsageError(what, hint="such a plan can be read, not built: take 'sizes' out of the mixture")
 
 
-def _encoding(mixture: spec.Mixture, chosen: Mapping[str, Any], layout: str, separator: str) -> Encoding | None:
-    """How rows become tokens, where the layout is one of tokens."""
+def _with_model(options: Options, mixture: spec.Mixture, chosen: Mapping[str, Any]) -> Options:
+    """The same options with what makes text for a model of a row, or tokens, as the layout needs it."""
     names = spec.EncodingKeys.model_fields
     if unknown := sorted(chosen.keys() - {*names, "tokenizer"}):
         hint = did_you_mean(unknown[0], names) or f"of an encoding there are tokenizer, {', '.join(names)}"
         raise UsageError(f"a build has no option '{unknown[0]}'", hint=hint)
-    if layout not in TOKENS:
-        return None
-    told = {name: chosen.get(name, getattr(mixture, name)) for name in names}
     tokenizer = chosen.get("tokenizer", mixture.tokenizer)
     try:
-        keys = spec.EncodingKeys(**told)
+        keys = spec.EncodingKeys(**{name: chosen.get(name, getattr(mixture, name)) for name in names})
     except SpecError as error:
         raise UsageError(error.problems) from error
-    return make_encoding(keys, tokenizer, separator=separator, packed=layout == "packed")
+    if options.layout in TOKENS:
+        packed = options.layout == "packed"
+        made = make_encoding(keys, tokenizer, separator=options.separator, packed=packed)
+        return dataclasses.replace(options, encoding=made)
+    if options.layout in LAYOUTS and not LAYOUTS[options.layout].ROOM:
+        return dataclasses.replace(options, chat=make_template(keys, tokenizer))
+    return options
 
 
 def _tokens(planned: Planned, options: Options, out: Path, made: Mapping[str, Any]) -> dict[str, Any]:

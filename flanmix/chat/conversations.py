@@ -117,6 +117,25 @@ class Conversations:
             }
         )
 
+    def prompts(self) -> "Conversations":
+        """All turns but the last of each conversation."""
+        kept = np.ones(len(self.contents), bool)
+        kept[self.offsets[1:] - 1] = False
+        offsets = self.offsets - np.arange(len(self.offsets))
+        return Conversations(offsets, self.names.filter(pa.array(kept)), self.contents.filter(pa.array(kept)))
+
+    def followed_by(self, turns: "Conversations") -> "Conversations":
+        """The other way: each conversation and one turn more; raises `SourceError` where there is not one."""
+        _refuse_rows(
+            np.flatnonzero(np.diff(turns.offsets) != 1), "is not one turn", "it is what the assistant says last"
+        )
+        count = len(self.contents)
+        which = pa.array(np.insert(np.arange(count), self.offsets[1:], count + np.arange(len(turns))))
+        names, contents = (
+            pa.concat_arrays([getattr(self, name), getattr(turns, name)]).take(which) for name in ("names", "contents")
+        )
+        return Conversations(self.offsets + np.arange(len(self.offsets)), names, contents)
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 

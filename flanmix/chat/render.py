@@ -31,11 +31,12 @@ def render_chat(
     >>> rendered.texts[0].as_py(), rendered.spans.row(0)
     ('1 + 1?\\n2</s>', [(7, 12)])
     """
-    apart = Conversations.of(conversations)
-    return render_turns(template, apart, add_generation_prompt=add_generation_prompt, guarded=guarded)
+    return render_apart(
+        template, Conversations.of(conversations), add_generation_prompt=add_generation_prompt, guarded=guarded
+    )
 
 
-def render_turns(
+def render_apart(
     template: ChatTemplate,
     conversations: Conversations,
     *,
@@ -43,10 +44,9 @@ def render_turns(
     guarded: Iterable[str] = (),
 ) -> Rendered:
     """As `render_chat`, of conversations that are taken apart already."""
-    watched = frozenset(guarded)
     if template.form is not None:
-        return render_form(template, template.form, conversations, watched, add_generation_prompt)
-    return render_foreign(template, conversations, watched, add_generation_prompt)
+        return render_form(template, template.form, conversations, frozenset(guarded), add_generation_prompt)
+    return render_foreign(template, conversations, frozenset(guarded), add_generation_prompt)
 
 
 def pair_template(eos: str, bos: str = "") -> ChatTemplate:

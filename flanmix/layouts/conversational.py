@@ -2,17 +2,30 @@
 
 import pyarrow as pa
 
-from flanmix.layouts.turns import turns, turns_type
+from flanmix.chat.conversations import ROLES, Conversations
+from flanmix.layouts.turns import conversations_in, is_plain, turns, turns_of, turns_type
+from flanmix.layouts.writing import Writing
 
 _TURNS = turns_type("role", "content")
 SCHEMA = pa.schema([pa.field("prompt", _TURNS), pa.field("completion", _TURNS)])
 REPETITIVE: tuple[str, ...] = ("prompt.list.element.role", "completion.list.element.role")
+ROOM = True
 
 
-def columns(inputs: pa.Array, targets: pa.Array, separator: str) -> pa.Table:
-    """A user turn to answer, and the assistant turn that does; the separator is a chat template's business.
+def columns(examples: pa.Table, writing: Writing) -> pa.Table:
+    """All turns but the last, and the last; the separator is a chat template's business.
 
-    >>> columns(pa.array(["1 + 1?"]), pa.array(["2"]), "").to_pylist()[0]["completion"]
+    >>> columns(pa.table({"input": ["1 + 1?"], "target": ["2"]}), Writing()).to_pylist()[0]["completion"]
     [{'role': 'assistant', 'content': '2'}]
     """
-    return pa.table({"prompt": turns({"user": inputs}, _TURNS), "completion": turns({"assistant": targets}, _TURNS)})
+    if is_plain(examples):
+        prompts = turns({"user": examples["input"]}, _TURNS)
+    else:
+        prompts = turns_of(Conversations.of_examples(examples).prompts(), ROLES, _TURNS)
+    return pa.table({"prompt": prompts, "completion": turns({"assistant": examples["target"]}, _TURNS)})
+
+
+def examples(table: pa.Table, writing: Writing) -> pa.Table:
+    """The other way; raises `SourceError` for turns in another order than ours."""
+    prompts, completions = (conversations_in(table[name], ROLES) for name in SCHEMA.names)
+    return prompts.followed_by(completions).examples()

@@ -2,7 +2,9 @@
 
 import pyarrow as pa
 
+from flanmix.errors import UsageError
 from flanmix.layouts import tokens
+from flanmix.layouts.writing import Writing
 
 SCHEMA = pa.schema(
     [
@@ -12,8 +14,14 @@ SCHEMA = pa.schema(
     ]
 )
 REPETITIVE: tuple[str, ...] = (*tokens.REPETITIVE, "position_ids.list.element", "seq_lengths.list.element")
+ROOM = True
 
 
-def columns(examples: pa.Table, separator: str) -> pa.Table:
+def columns(examples: pa.Table, writing: Writing) -> pa.Table:
     """The columns that packing gave the packs."""
     return examples.select(SCHEMA.names)
+
+
+def examples(table: pa.Table, writing: Writing) -> pa.Table:
+    """Raises `UsageError`: tokens are not made texts again."""
+    raise UsageError("rows of tokens are not made texts again", hint="build with a layout of texts beside this one")

@@ -2,6 +2,9 @@
 
 import pyarrow as pa
 
+from flanmix.errors import UsageError
+from flanmix.layouts.writing import Writing
+
 SCHEMA = pa.schema(
     [
         pa.field("input_ids", pa.list_(pa.field("element", pa.int32()))),
@@ -10,8 +13,14 @@ SCHEMA = pa.schema(
     ]
 )
 REPETITIVE: tuple[str, ...] = ("attention_mask.list.element",)
+ROOM = True
 
 
-def columns(examples: pa.Table, separator: str) -> pa.Table:
+def columns(examples: pa.Table, writing: Writing) -> pa.Table:
     """The columns that encoding gave the rows."""
     return examples.select(SCHEMA.names)
+
+
+def examples(table: pa.Table, writing: Writing) -> pa.Table:
+    """Raises `UsageError`: tokens are not made texts again."""
+    raise UsageError("rows of tokens are not made texts again", hint="build with a layout of texts beside this one")

@@ -2,7 +2,7 @@
 
 from flanmix.spec.base import NAME_PATTERN, SLUG_PATTERN, Spec, Title
 from flanmix.spec.encoding import EncodingKeys
-from flanmix.spec.mixtures import Bounds, Budget, Limits, Mixture, Part, Preset, Stage
+from flanmix.spec.mixtures import Bounds, Budget, Limits, Mixture, Part, Preset, Stage, TurnTags
 from flanmix.spec.sources import FileSource, GeneratorSource, HubSource, Source, TableSource
 from flanmix.spec.tasks import Dialect, Family, Task, Template, TemplateMetadata, TemplateUse
 
@@ -30,4 +30,5 @@ __all__ = [
     "TemplateMetadata",
     "TemplateUse",
     "Title",
+    "TurnTags",
 ]

@@ -3,13 +3,22 @@
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from flanmix.spec.base import Count, Name, Positive, Seed, Share, Slug, Spec, Text, Title
 from flanmix.spec.encoding import EncodingKeys
 
 Layout = Literal[
-    "prompt_completion", "conversational", "messages", "sharegpt", "alpaca", "inputs_targets", "tokens", "packed"
+    "prompt_completion",
+    "conversational",
+    "messages",
+    "sharegpt",
+    "alpaca",
+    "inputs_targets",
+    "text",
+    "tagged",
+    "tokens",
+    "packed",
 ]
 Preset = Literal["proportional", "equal", "t5", "mt5", "unimax", "flan2021", "t0"]
 
@@ -123,6 +132,31 @@ class Stage(Budget, _StageName):
 Size = Count | Annotated[dict[Title, Count], Field(min_length=1)]
 
 
+class TurnTags(Spec):
+    """What stands on a line of its own above each turn in the layout `tagged`, and what ends an answer.
+
+    `instruction` is above the first turn of the user, `input` above later ones. `end` follows each answer at once.
+
+    >>> TurnTags(output="### Response:").system
+    '<system>'
+    """
+
+    system: Title = "<system>"
+    instruction: Title = "<instruction>"
+    input: Title = "<input>"
+    output: Title = "<output>"
+    end: Annotated[str, StringConstraints(pattern=r"^[^\n\p{C}]*$", max_length=200)] = ""
+
+    @model_validator(mode="after")
+    def _no_two_equal(self) -> Self:
+        seen: dict[str, str] = {}
+        for name, tag in self:
+            if tag.strip() in seen:
+                raise ValueError(f"'{seen[tag.strip()]}' and '{name}' are both '{tag.strip()}' - change one")
+            seen[tag.strip()] = name
+        return self
+
+
 class _MixtureName(Spec):
     """The first key of a mixture."""
 
@@ -159,6 +193,7 @@ class Mixture(EncodingKeys, Budget, _MixtureName):
     tokenizer: Text | None = None
     layout: Layout = "prompt_completion"
     separator: str = "\n"
+    turn_tags: TurnTags = TurnTags()
 
     @model_validator(mode="after")
     def _parts_or_stages(self) -> Self:
