@@ -2,6 +2,7 @@
 
 from flanmix.spec.base import NAME_PATTERN, SLUG_PATTERN, Spec, Title
 from flanmix.spec.mixtures import Bounds, Budget, Limits, Mixture, Part, Preset, Stage
+from flanmix.spec.prompts import Prompt, SystemPrompts, Turn, TypeTag
 from flanmix.spec.sources import FileSource, GeneratorSource, HubSource, Source, TableSource
 from flanmix.spec.tasks import Dialect, Family, Task, Template, TemplateMetadata, TemplateUse
 
@@ -19,13 +20,17 @@ __all__ = [
     "Mixture",
     "Part",
     "Preset",
+    "Prompt",
     "Source",
     "Spec",
     "Stage",
+    "SystemPrompts",
     "TableSource",
     "Task",
     "Template",
     "TemplateMetadata",
     "TemplateUse",
     "Title",
+    "Turn",
+    "TypeTag",
 ]
