@@ -112,6 +112,15 @@ class Assembly:
             columns["trained"] = _trained(own["trained"], _lengths(columns["history"]))
         return columns | self._tagged(drawn, columns), lost
 
+    def whole(
+        self, task: int, template: int, rows: Rows, draws: Ints, inputs: pa.Array, texts: Texts
+    ) -> tuple[dict[str, pa.Array], dict[str, npt.NDArray[np.bool_]]]:
+        """As `finished`, for rows of one template and their rendered inputs."""
+        tasks, templates = (np.full(len(draws), number, np.int64) for number in (task, template))
+        brought = self.brought(task, template, rows, draws, texts)
+        parts = {name: [Brought(np.arange(len(draws)), values)] for name, values in brought.items()}
+        return self.finished(Drawn(tasks, draws, templates), parts, inputs)
+
     def _bringing(self, drawn: Drawn) -> npt.NDArray[np.bool_]:
         """Which draws bring a system text of their own, be it empty."""
         found: npt.NDArray[np.bool_] = self._own_system[drawn.tasks, drawn.templates]

@@ -70,7 +70,7 @@ class Examples:
         self.plan, self._files, self._ahead = plan, files, ahead
         self._mapped: dict[int, Mapped] = {}
         self._stretch: _Stretch | None = None
-        self._assembly = Assembly(plan) if plan.chat_columns or plan.prompting else None
+        self._assembly = Assembly(plan) if plan.talks else None
         self.names = tuple(task.name for task in plan.tasks)
         self.types = tuple(sorted({task.type for task in plan.tasks}))
         self.templates = tuple(sorted({template.id for task in plan.tasks for template in task.templates}))

@@ -206,6 +206,11 @@ class Plan:
         }
         return tuple(name for name, needed in there.items() if needed)
 
+    @property
+    def talks(self) -> bool:
+        """Whether any of its rows are more than an input and a target, or have a type tag."""
+        return bool(self.chat_columns or self.prompting)
+
     @cached_property
     def order(self) -> Order:
         """The order of the mixture."""
