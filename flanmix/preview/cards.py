@@ -82,7 +82,7 @@ def _roles(template: Template) -> dict[str, str]:
     """The role of each text of a native template, in the order in which they are shown."""
     pool = prompts_of(template.system)
     total = sum(prompt.weight for prompt in pool)
-    shares = [f"System, {prompt.weight / total:.3g} of rows" if len(pool) > 1 else "System" for prompt in pool]
+    shares = [f"System, in {prompt.weight / total:.0%} of rows" if len(pool) > 1 else "System" for prompt in pool]
     roles = dict(zip(texts_of_pool(template.system), shares, strict=True))
     for user, assistant in template.earlier:
         roles |= {user: "User", assistant: "Assistant"}
