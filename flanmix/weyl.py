@@ -2,8 +2,8 @@
 
 Draw j stands at the place (j * step + offset) mod 1 of a circle of length 1, where the step is irrational, and a share
 s is an arc of that length. Of the first n places an arc holds s * n within 2 + log10(n), wherever it starts (measured
-over all arcs for n up to 10^6), and within 2 for about 97 in 100 numbers n. By the inequality of Denjoy and Koksma it is
-off by at most twice the number of terms of n in the step's Ostrowski numeration: for the golden ratio, Fibonacci
+over all arcs for n up to 10^6), and within 2 for about 97 in 100 numbers n. By the inequality of Denjoy and Koksma it
+is off by at most twice the number of terms of n in the step's Ostrowski numeration: for the golden ratio, Fibonacci
 numbers, that is below 2 + 2.1 log(n) for any n.
 
 Shares whose steps are, with 1, linearly independent over the rational numbers are independent: their pairs, or triples,
