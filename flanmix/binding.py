@@ -49,7 +49,7 @@ def bind(task: Task, where: Where, folder: Path | None, families: Families) -> B
 
 
 def _type_problems(task: Task, where: Where, families: Families) -> Iterator[Problem]:
-    types = TASK_TYPES.union(families.known, families.broken)
+    types = {*TASK_TYPES, *families.known, *families.broken}
     if task.type not in types:
         hint = did_you_mean(task.type, types) or "use a known type, or name a family after it"
         yield where.at("type").problem(f"no task type is called '{task.type}'", hint)

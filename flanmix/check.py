@@ -93,7 +93,7 @@ def _problems_of_template(item: BoundTemplate, known: frozenset[str] | None, own
     """The problems of a template that may use the names in `known`, or any where that is None."""
     dialect, texts = item.template.dialect, item.template.texts
     for key, text in {**texts, **({"when": item.template.when} if item.template.when else {})}.items():
-        where = item.where.at(key)
+        where = item.where.at_text(key)
         try:
             read = compile_expression(text).variables if key == "when" else names_read(item.template, key)
         except BadTemplate as error:
@@ -123,7 +123,7 @@ def explained(item: BoundTemplate) -> Explained:
     reason = explain(item.template)
     if reason is None:
         return Explained(item.id, "columns")
-    found = item.where.at(reason.key).problem("", into_text=reason.line)
+    found = item.where.at_text(reason.key).problem("", into_text=reason.line)
     place = ": ".join(part for part in (f"{found.file}:{found.line}" if found.line else found.file, found.key) if part)
     return Explained(item.id, "rows", reason.construct, place)
 

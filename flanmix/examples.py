@@ -1,22 +1,22 @@
 """From positions of a plan to rendered examples, any slice of them alone."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from flanmix.assembling import CHAT_COLUMNS, Assembly, Brought, Drawn, is_blank
 from flanmix.errors import Problem, TemplateError
 from flanmix.layouts import METADATA
 from flanmix.mapped import GUARD, ROW, Mapped, RowFile
 from flanmix.order import Ints
 from flanmix.plan import NO_TEMPLATE, Plan, PlannedTemplate
-from flanmix.render import RowError, render_pieces
+from flanmix.render import RowError, render_pieces, text_pieces
 from flanmix.render.picking import Rows
 from flanmix.render.viewing import Joined, Piece, join
 
@@ -30,7 +30,8 @@ _READ_BYTES = 32 << 20
 class Example:
     """One position of a mixture, rendered: its texts and where they come from.
 
-    `dropped` says why the position is left out of a build, or is None.
+    `input` and `target` are the last two turns, `history` the pairs of turns before them. `dropped` says why the
+    position is left out of a build, or is None.
     """
 
     position: int
@@ -42,14 +43,16 @@ class Example:
     input: str
     target: str
     dropped: str | None = None
+    system: str = ""
+    history: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Slice:
     """Rendered positions `start` … `stop` - 1.
 
-    `table` holds the examples that are kept, in order (`input`, `target`, the metadata columns, `position`);
-    `dropped` counts the others by (task, reason).
+    `table` holds the examples that are kept, in order (`input`, `target`, the plan's `chat_columns`, the metadata
+    columns, `position`); `dropped` counts the others by (task, reason).
     """
 
     table: pa.Table
@@ -67,6 +70,7 @@ class Examples:
         self.plan, self._files, self._ahead = plan, files, ahead
         self._mapped: dict[int, Mapped] = {}
         self._stretch: _Stretch | None = None
+        self._assembly = Assembly(plan) if plan.talks else None
         self.names = tuple(task.name for task in plan.tasks)
         self.types = tuple(sorted({task.type for task in plan.tasks}))
         self.templates = tuple(sorted({template.id for task in plan.tasks for template in task.templates}))
@@ -110,13 +114,15 @@ class Examples:
         planned, template = self.plan.tasks[int(stretch.tasks[0])], int(stretch.templates[0])
         name = "" if template == NO_TEMPLATE else planned.templates[template].id
         row, epoch = int(stretch.rows[0]), int(stretch.epochs[0])
-        (kept,) = found.table.select(["input", "target"]).to_pylist() or [{"input": "", "target": ""}]
+        texts = found.table.select(["input", "target", *(n for n in self.plan.chat_columns if n != "trained")])
+        (kept,) = texts.to_pylist() or [{"input": "", "target": ""}]
+        kept["history"] = tuple((pair["user"], pair["assistant"]) for pair in kept.get("history", ()))
         reason = next((reason for _, reason in found.dropped), None)
         return Example(position, planned.name, planned.type, name, row, epoch, **kept, dropped=reason)
 
     def _draw(self, start: int, stop: int) -> "_Stretch":
         tasks, draws = self.plan.order.slice(start, stop)
-        stretch = _Stretch.empty(start, tasks)
+        stretch = _Stretch.empty(start, tasks, draws, self.plan.chat_columns)
         for task, places in _places_of_each(tasks):
             self._draw_of_task(task, draws[places], places, stretch)
             if sum(mapped.held for mapped in self._mapped.values()) > _READ_BYTES:
@@ -134,9 +140,14 @@ class Examples:
         stretch.rows[places], stretch.epochs[places], stretch.templates[places] = numbers, epochs, chosen
         for template, members in _places_of_each(chosen):
             if template != NO_TEMPLATE:
-                rendered = self._render(task, template, rows.at(members))
-                for name, pieces in rendered.items():
+                served = rows.at(members)
+                for name, pieces in self._render(task, template, served).items():
                     stretch.texts[name].append(Joined(places[members], pieces))
+                if self._assembly is not None:
+                    texts = partial(self._text, task, template)
+                    brought = self._assembly.brought(task, template, served, draws[members], texts)
+                    for name, values in brought.items():
+                        stretch.brought[name].append(Brought(places[members], values))
 
     def _assemble(self, stretch: "_Stretch") -> Slice:
         """The kept examples of a stretch in their order, and why the others are dropped."""
@@ -148,7 +159,12 @@ class Examples:
         }
         for name, array in columns.items():
             reasons[f"{name} needs a value that is missing"] = np.asarray(array.is_null())
-            reasons[f"{name} is blank"] = np.asarray(pc.fill_null(_is_blank(array), False))
+            reasons[f"{name} is blank"] = np.asarray(is_blank(array))
+        if self._assembly is not None:
+            drawn = Drawn(tasks, stretch.draws, templates)
+            made, lost = self._assembly.finished(drawn, stretch.brought, columns["input"])
+            columns |= {name: made[name] for name in ("input", *self.plan.chat_columns)}
+            reasons |= lost
         dropped: Counter[tuple[str, str]] = Counter()
         keep = np.ones(len(tasks), bool)
         for reason, lost in reasons.items():
@@ -164,12 +180,24 @@ class Examples:
 
     def _render(self, task: int, template: int, rows: Rows) -> Mapping[str, list[Piece]]:
         planned = self.plan.tasks[task].templates[template]
+        if planned.template.turns:
+            question, answer = planned.template.pair
+            return {
+                "input": self._text(task, template, question, rows),
+                "target": self._text(task, template, answer, rows),
+            }
         try:
             return render_pieces(planned.template, rows, seed=self.plan.seed, task=self.names[task], name=planned.id)
         except RowError as error:
-            number = rows.table.column(ROW)[error.index].as_py()
-            what = f"row {number} of the task {self.names[task]}: {error}"
-            raise TemplateError(Problem(what, file=planned.where, hint="guard the template with 'when'")) from error
+            raise failed_on(error, rows.table, self.names[task], planned.where) from error
+
+    def _text(self, task: int, template: int, key: str, rows: Rows) -> list[Piece]:
+        """One of the texts of a native template."""
+        planned = self.plan.tasks[task].templates[template]
+        try:
+            return text_pieces(planned.template.texts[key], rows)
+        except RowError as error:
+            raise failed_on(error, rows.table, self.names[task], planned.places.get(key, planned.where)) from error
 
     def _metadata(self, stretch: "_Stretch", places: Ints) -> list[pa.Array]:
         tasks = stretch.tasks[places]
@@ -205,26 +233,33 @@ class Examples:
     @cached_property
     def _schema(self) -> pa.Schema:
         texts = [pa.field("input", pa.large_string()), pa.field("target", pa.large_string())]
-        return pa.schema([*texts, *METADATA, pa.field("position", pa.int64())])
+        chat = [pa.field(name, CHAT_COLUMNS[name]) for name in self.plan.chat_columns]
+        return pa.schema([*texts, *chat, *METADATA, pa.field("position", pa.int64())])
 
 
 @dataclass(frozen=True)
 class _Stretch:
-    """What was drawn at positions from `start`, and the texts of both sides, which are yet to be joined."""
+    """What was drawn at positions from `start`, the texts of both sides, which are yet to be joined, and what the rows
+    bring along beside them.
+    """
 
     start: int
     texts: Mapping[str, list[Joined]]
+    brought: Mapping[str, list[Brought]]
     tasks: Ints
+    draws: Ints
     rows: Ints
     epochs: Ints
     templates: Ints
 
     @classmethod
-    def empty(cls, start: int, tasks: Ints) -> "_Stretch":
+    def empty(cls, start: int, tasks: Ints, draws: Ints, chat_columns: Sequence[str]) -> "_Stretch":
         return cls(
             start,
             {"input": [], "target": []},
+            {name: [] for name in chat_columns},
             tasks,
+            draws,
             *(np.full(len(tasks), NO_TEMPLATE, np.int64) for _ in range(3)),
         )
 
@@ -237,9 +272,10 @@ class _Stretch:
         if (start, stop) == (self.start, self.stop):
             return self
         first, last = start - self.start, stop - self.start
-        drawn = (array[first:last] for array in (self.tasks, self.rows, self.epochs, self.templates))
+        drawn = (array[first:last] for array in (self.tasks, self.draws, self.rows, self.epochs, self.templates))
         texts = {name: [joined.between(first, last) for joined in side] for name, side in self.texts.items()}
-        return _Stretch(start, texts, *drawn)
+        brought = {name: [part.between(first, last) for part in parts] for name, parts in self.brought.items()}
+        return _Stretch(start, texts, brought, *drawn)
 
 
 def _places_of_each(codes: Ints) -> Iterator[tuple[int, Ints]]:
@@ -251,8 +287,10 @@ def _places_of_each(codes: Ints) -> Iterator[tuple[int, Ints]]:
         yield int(codes[places[0]]), places
 
 
-def _is_blank(texts: pa.Array) -> pa.Array:
-    return pc.or_(pc.utf8_is_space(texts), pc.equal(pc.binary_length(texts), 0))
+def failed_on(error: RowError, table: pa.Table, task: str, place: str) -> TemplateError:
+    """The problem of a template that fails on a row of a table, told with the place of the text that fails."""
+    what = f"row {table.column(ROW)[error.index].as_py()} of the task {task}: {error}"
+    return TemplateError(Problem(what, file=place, hint="guard the template with 'when'"))
 
 
 def _tally(dropped: Counter[tuple[str, str]], names: list[str], reason: str) -> None:

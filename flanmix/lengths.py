@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,21 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flanmix.assembling import Assembly, is_blank
 from flanmix.canonical import canonical_json
 from flanmix.durable import written_whole
-from flanmix.errors import BuildError, Problem, TemplateError
-from flanmix.mapped import GUARD, ROW, Mapped, RowFile
+from flanmix.errors import BuildError, Problem
+from flanmix.examples import failed_on
+from flanmix.mapped import GUARD, Mapped, RowFile
 from flanmix.order import Ints, key64, permute
-from flanmix.plan import PlannedTask
+from flanmix.plan import Plan, PlannedTask
 from flanmix.prepare import cache_folder
-from flanmix.render import RowError, render_pair
+from flanmix.prompting import Prompting
+from flanmix.rates import exact
+from flanmix.render import RowError, render_pair, text_pieces
+from flanmix.render.picking import Rows, ViewedTable
+from flanmix.render.viewing import Piece
+from flanmix.spec.prompts import prompts_of
 from flanmix.tokenizing import Counting, Tokenizer
 from flanmix.undo import added, make_folder, used
 
@@ -176,12 +183,23 @@ class TaskRows:
 class Lengths:
     """Measures the lengths of one tokenizer; what was measured before is found in the cache.
 
+    Where `prompting` or a template's own prompts give rows different texts, row r of a sample is given what draw r of
+    the task would be.
+
     `Lengths(load_tokenizer("gpt2"), seed=7).of(TaskRows(plan.tasks[0], files[0]), 0).tokens` is the mean of the first
     template of the first task.
     """
 
-    def __init__(self, tokenizer: Tokenizer, counting: Counting | None = None, *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        counting: Counting | None = None,
+        *,
+        seed: int = 0,
+        prompting: Prompting | None = None,
+    ) -> None:
         self.tokenizer, self.counting, self.seed = tokenizer, counting or Counting(), seed
+        self.prompting = prompting or Prompting()
 
     def of(self, rows: TaskRows, template: int, sample: int | None = SAMPLE) -> Length:
         """The lengths of a template on a sample of so many rows, or of all where there are fewer; None: of all.
@@ -215,25 +233,33 @@ class Lengths:
         wording = [item.id, item.template.texts, item.template.dialect, item.template.truncate]
         served = [planned.name, planned.data, planned.usable, rows.serving(template)]
         encoding = [self.tokenizer.digest, self.tokenizer.version, self.counting.separator]
-        return canonical_json([FORMAT, encoding, served, wording, self.seed, start, stop])
+        weights = [str(exact(prompt.weight)) for prompt in prompts_of(item.template.system)]
+        told = [self.prompting.facts([planned.type]), weights, planned.conversation]
+        more = told if self.prompting or weights or planned.conversation else []
+        return canonical_json([FORMAT, encoding, served, wording, self.seed, start, stop, *more])
+
+    def _plan(self, planned: PlannedTask) -> Plan:
+        """All that decides the words of one task's rows."""
+        return Plan("", self.seed, "", (planned,), {}, prompting=self.prompting)
 
     def _measure(self, rows: TaskRows, template: int, start: int, stop: int) -> dict[int, Moments]:
         planned, item = rows.planned, rows.planned.templates[template]
         key = key64(self.seed, planned.name, item.id, "lengths")
-        ranks = np.sort(permute(np.arange(start, stop), rows.served(template), key))
-        numbers = rows.numbers(template, ranks)
+        drawn = permute(np.arange(start, stop), rows.served(template), key)
+        draws = np.argsort(drawn) + start
+        numbers = rows.numbers(template, np.sort(drawn))
         found: dict[int, Moments] = {}
         for begin in range(0, len(numbers), rows.at_a_time):
-            table = rows.mapped.take(numbers[begin : begin + rows.at_a_time])
+            part = slice(begin, begin + rows.at_a_time)
+            table = rows.mapped.take(numbers[part])
             rows.mapped.release()
-            for guard, moments in self._of_table(planned, template, table).items():
+            for guard, moments in self._of_table(planned, template, table, draws[part]).items():
                 found[guard] = found.get(guard, Moments()) + moments
         return found
 
-    def _of_table(self, planned: PlannedTask, template: int, table: pa.Table) -> dict[int, Moments]:
-        inputs, targets = _render(planned, template, table, self.seed)
-        keep = pc.and_(_has_text(inputs), _has_text(targets))
-        counts = self.tokenizer.count_pairs(inputs.filter(keep), targets.filter(keep), self.counting)
+    def _of_table(self, planned: PlannedTask, template: int, table: pa.Table, draws: Ints) -> dict[int, Moments]:
+        examples, keep = self._examples(planned, template, table, draws)
+        counts = self.tokenizer.count_examples(examples.filter(keep), self.counting)
         tokens, loss = counts.tokens - self.counting.extra, counts.loss
         guards = np.asarray(table.column(GUARD))
         kept = guards[np.asarray(keep)]
@@ -241,6 +267,20 @@ class Lengths:
             int(guard): Moments(int((guards == guard).sum()), *_sums(tokens[kept == guard], loss[kept == guard]))
             for guard in np.unique(guards)
         }
+
+    def _examples(self, planned: PlannedTask, template: int, table: pa.Table, draws: Ints) -> tuple[pa.Table, pa.Array]:
+        """The rows as examples, and which of them a build keeps."""
+        inputs, targets = _render(planned, template, table, self.seed)
+        keep = pc.and_(_has_text(inputs), _has_text(targets))
+        plan = self._plan(planned)
+        if not plan.talks:
+            return pa.table({"input": inputs, "target": targets}), keep
+        texts = partial(_text, planned, template)
+        whole = Rows(ViewedTable(table), np.arange(table.num_rows))
+        columns, lost = Assembly(plan).whole(0, template, whole, draws, inputs, texts)
+        for reason in lost.values():
+            keep = pc.and_(keep, pa.array(~reason))
+        return pa.table({**columns, "target": targets}), keep
 
 
 def _sums(tokens: Ints, loss: Ints) -> tuple[int, ...]:
@@ -252,14 +292,20 @@ def _render(planned: PlannedTask, template: int, table: pa.Table, seed: int) -> 
     try:
         return render_pair(item.template, table, seed=seed, task=planned.name, name=item.id)
     except RowError as error:
-        what = f"row {table.column(ROW)[error.index].as_py()} of the task {planned.name}: {error}"
-        raise TemplateError(Problem(what, file=item.where, hint="guard the template with 'when'")) from error
+        raise failed_on(error, table, planned.name, item.where) from error
+
+
+def _text(planned: PlannedTask, template: int, key: str, rows: Rows) -> list[Piece]:
+    item = planned.templates[template]
+    try:
+        return text_pieces(item.template.texts[key], rows)
+    except RowError as error:
+        raise failed_on(error, rows.table, planned.name, item.places.get(key, item.where)) from error
 
 
 def _has_text(texts: pa.Array) -> pa.Array:
     """Neither null nor blank: a build drops the others."""
-    blank = pc.or_(pc.utf8_is_space(texts), pc.equal(pc.binary_length(texts), 0))
-    return pc.invert(pc.fill_null(blank, True))
+    return pc.and_(texts.is_valid(), pc.invert(is_blank(texts)))
 
 
 def _facts(key: str, found: Mapping[int, Moments]) -> dict[str, Any]:

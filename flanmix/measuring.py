@@ -113,7 +113,7 @@ def measure(
     themselves are to be counted (`flanmix.token_counts.PlannedTokens`). All of it is a function of the plan, the
     tokenizer and these numbers.
     """
-    found = _Measured(plan, files, Lengths(tokenizer, counting, seed=plan.seed), sample)
+    found = _Measured(plan, files, Lengths(tokenizer, counting, seed=plan.seed, prompting=plan.prompting), sample)
     while True:
         lengths = tuple(task.length for task in found.tasks)
         if sample is None or solve is None:

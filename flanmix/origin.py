@@ -1,5 +1,6 @@
 """Where a value was written: the file and the line of every key."""
 
+import re
 from dataclasses import dataclass, field
 
 from flanmix.errors import Problem
@@ -44,6 +45,10 @@ class Where:
     def at(self, *more: str | int) -> "Where":
         """A place inside this one."""
         return Where(self.origin, (*self.path, *more))
+
+    def at_text(self, key: str) -> "Where":
+        """A place inside this one, as `dotted` writes it: `turns[0].user`."""
+        return self.at(*(int(part) if part.isdigit() else part for part in re.findall(r"\w+", key)))
 
     def problem(self, what: str, hint: str | None = None, *, into_text: int | None = None) -> Problem:
         """A `Problem` at this place."""

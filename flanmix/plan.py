@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from typing import Literal
@@ -12,8 +12,10 @@ import numpy.typing as npt
 
 from flanmix.canonical import canonical_json
 from flanmix.order import Ints, Order, Words, key64, keyed_words, mix64, permute
+from flanmix.prompting import Prompting
 from flanmix.rates import exact
 from flanmix.spec import Template
+from flanmix.spec.prompts import prompts_of
 
 FORMAT = 2
 """Goes into every plan's digest: raised whenever an equal plan would give other rows."""
@@ -27,17 +29,21 @@ OTHER = "any other"
 
 @dataclass(frozen=True)
 class PlannedTemplate:
-    """One wording as the plan fixes it; `where` says where it was written."""
+    """One wording as the plan fixes it; `where` says where it was written, `places` where some of its texts were."""
 
     id: str
     template: Template
     style: str
     where: str = ""
+    places: Mapping[str, str] = field(default_factory=dict)
 
 
 def _of_dialect(template: Template) -> list[object]:
-    """What decides a template's texts beside its own; nothing for native ones."""
-    return [] if template.dialect == "native" else [template.dialect, template.truncate]
+    """What decides a template's texts beside its own; nothing for plain native ones."""
+    if template.dialect != "native":
+        return [template.dialect, template.truncate]
+    keys = [key for key in template.texts if key not in template.pair]
+    return [keys, [str(exact(prompt.weight)) for prompt in prompts_of(template.system)]] if keys else []
 
 
 @dataclass(frozen=True)
@@ -65,8 +71,9 @@ class PlannedTask:
     """What one task gives: `rows` planned, drawn from `offered` of its `usable` rows.
 
     `data` is the digest of its prepared rows, `guards[g]` the templates that serve rows of guard g. A task of which
-    only sizes are known has neither, and perhaps `styles` with sizes of their own. The rest explains the number; it
-    decides nothing.
+    only sizes are known has neither, and perhaps `styles` with sizes of their own. The rows of a `conversation` task
+    have columns `system` and `history`, and `trained` if it is `flagged`. The rest explains the number; it decides
+    nothing.
     """
 
     name: str
@@ -84,6 +91,8 @@ class PlannedTask:
     bound: str = ""
     styles: tuple[PlannedStyle, ...] = ()
     length: RowLength | None = None
+    conversation: bool = False
+    flagged: bool = False
 
     @property
     def sized(self) -> bool:
@@ -136,8 +145,8 @@ class Plan:
     """A resolved mixture. Position k → (task, epoch, source row, template) is a pure function of this value.
 
     `styles` are the shares asked of template styles; with `wordings` "even" each wording of a style is given as many
-    draws as the others. `digest` names the plan: equal digests, equal rows. `relaxed` says what gave way, and `tokens`
-    how many a budget in tokens comes to.
+    draws as the others. `prompting` goes before the rows' own texts. `digest` names the plan: equal digests, equal
+    rows. `relaxed` says what gave way, and `tokens` how many a budget in tokens comes to.
     """
 
     name: str
@@ -149,6 +158,7 @@ class Plan:
     arrangement: Arrangement = "shuffle"
     relaxed: tuple[str, ...] = ()
     tokens: float | None = None
+    prompting: Prompting = field(default_factory=Prompting)
 
     @cached_property
     def rows(self) -> int:
@@ -162,11 +172,14 @@ class Plan:
             [t.name, t.type, t.rows, t.offered, t.usable, t.data, t.guards]
             + _worded(t)
             + [[style.name, style.rows] for style in t.styles]
+            + ([["conversation", t.conversation, t.flagged]] if t.conversation or t.flagged else [])
             for t in self.tasks
         ]
         styles = self._exact_styles
         whole = {"format": FORMAT, "seed": self.seed, "split": self.split, "tasks": tasks, "styles": styles}
         whole |= {"wordings": self.wordings, "order": self.arrangement}
+        if self.prompting:
+            whole["prompting"] = self.prompting.facts(sorted({task.type for task in self.tasks}))
         return hashlib.sha256(canonical_json(whole).encode()).hexdigest()
 
     @property
@@ -177,7 +190,26 @@ class Plan:
         """SHA-256 over all that decides which words a task's rows are put into."""
         planned = self.tasks[task]
         whole = [planned.name, _worded(planned), planned.guards, self._exact_styles, self.wordings, self.seed]
+        whole += [self.prompting.facts([planned.type])] if self.prompting else []
         return hashlib.sha256(canonical_json(whole).encode()).hexdigest()
+
+    @cached_property
+    def chat_columns(self) -> tuple[str, ...]:
+        """The columns that its examples have beside `input` and `target`: some of `system`, `history`, `trained`."""
+        templates = [planned.template for task in self.tasks for planned in task.templates]
+        talk = any(task.conversation for task in self.tasks)
+        told = bool(self.prompting.prompts) or self.prompting.tag == "system" or any(t.system for t in templates)
+        there = {
+            "system": talk or told,
+            "history": talk or any(template.earlier for template in templates),
+            "trained": any(task.flagged for task in self.tasks),
+        }
+        return tuple(name for name, needed in there.items() if needed)
+
+    @property
+    def talks(self) -> bool:
+        """Whether any of its rows are more than an input and a target, or have a type tag."""
+        return bool(self.chat_columns or self.prompting)
 
     @cached_property
     def order(self) -> Order:

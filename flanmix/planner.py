@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from flanmix.allot import Allotment, Allotments, Sizes, allot
-from flanmix.bound import BoundTask
+from flanmix.bound import BoundTask, BoundTemplate
 from flanmix.check import refuse_problems
 from flanmix.encoding import counting_of
 from flanmix.errors import FlanmixError, PlanError, Problem, SourceError
@@ -15,6 +15,7 @@ from flanmix.measuring import measure, settle
 from flanmix.origin import Where
 from flanmix.plan import Plan, PlannedStyle, PlannedTask, PlannedTemplate, RowLength
 from flanmix.prepare import Prepared, prepare
+from flanmix.prompting import Prompting
 from flanmix.rates import exact
 from flanmix.rates import replay as replayed_rows
 from flanmix.recipe import Offer, Recipe, Replayed, resolve
@@ -178,6 +179,7 @@ class _Making:
             mixture.templates,
             mixture.order,
             allotments.relaxed,
+            prompting=Prompting.of(mixture),
         )
         whole = not any(task.sized for task in tasks)
         return Planned(
@@ -222,13 +224,17 @@ class _Making:
             offered=allotment.offered,
             usable=found.usable,
             data=found.digest,
-            templates=tuple(
-                PlannedTemplate(item.id, item.template, item.style, _place(item.where)) for item in bound.templates
-            ),
+            templates=tuple(map(_template, bound.templates)),
             guards=found.guards,
             source_rows=found.source_rows,
             dropped=found.dropped,
         )
+
+
+def _template(item: BoundTemplate) -> PlannedTemplate:
+    keys = [key for key in item.template.texts if item.template.turns or item.template.system]
+    places = {key: _place(item.where.at_text(key)) for key in keys}
+    return PlannedTemplate(item.id, item.template, item.style, _place(item.where), places)
 
 
 def _by_task(allotments: Allotments) -> dict[str, list[Allotment]]:

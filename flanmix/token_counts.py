@@ -111,7 +111,7 @@ def _shards(built: str | Path | Iterable[Path]) -> list[Path]:
 
 
 def _batches(file: Path) -> Iterator[pa.RecordBatch]:
-    wanted = {*_TURNS, *chain(*_APART), "prompt", "completion", "fm_task"}
+    wanted = {*_TURNS, *chain(*_APART), *_BEFORE, "prompt", "completion", "fm_task"}
     if file.suffix == ".parquet":
         with pq.ParquetFile(file) as shard:
             columns = [name for name in shard.schema_arrow.names if name in wanted]
@@ -128,6 +128,8 @@ _TURNS = {"messages": "role", "conversations": "from"}
 """Columns of turns, and the key that says who speaks."""
 _APART = (("inputs", "targets"), ("instruction", "output"))
 """Columns of two texts with something of a template between them."""
+_BEFORE = ("system", "history")
+"""What may stand before those: a text, and the texts of earlier turns in lists of pairs."""
 
 
 def _of_batch(batch: pa.RecordBatch, tokenizer: Tokenizer, extra: int, file: Path) -> Iterator[tuple[str, Count]]:
@@ -157,7 +159,8 @@ def _counts(batch: pa.RecordBatch, names: set[str], tokenizer: Tokenizer, extra:
     for pair in _APART:
         if names.issuperset(pair):
             tokens, loss = (tokenizer.lengths(batch.column(name).cast(pa.large_string())) for name in pair)
-            return TokenCounts(tokens + loss + extra, loss)
+            before = sum(_of_lists(batch.column(name), tokenizer) for name in _BEFORE if name in names)
+            return TokenCounts(before + tokens + loss + extra, loss)
     if not names.issuperset(("prompt", "completion")):
         return None
     sides = [batch.column(name) for name in ("prompt", "completion")]
@@ -165,6 +168,15 @@ def _counts(batch: pa.RecordBatch, names: set[str], tokenizer: Tokenizer, extra:
         put, got = (_of_turns(side, "role", tokenizer, 0) for side in sides)
         return TokenCounts(put.tokens + got.tokens + extra, got.loss)
     return tokenizer.count(*(side.cast(pa.large_string()) for side in sides), extra=extra)
+
+
+def _of_lists(values: pa.Array, tokenizer: Tokenizer) -> Ints:
+    """The tokens of texts, or of all texts in lists, each encoded alone."""
+    if not pa.types.is_list(values.type):
+        return tokenizer.lengths(values.cast(pa.large_string()))
+    tokens = np.zeros(len(values), np.int64)
+    np.add.at(tokens, np.asarray(pc.list_parent_indices(values)), _of_lists(values.flatten(), tokenizer))
+    return tokens
 
 
 def _of_turns(conversations: pa.ListArray, role: str, tokenizer: Tokenizer, extra: int) -> TokenCounts:
@@ -226,8 +238,7 @@ class PlannedTokens:
         for start in range(len(known.tokens), plan.rows, _ROWS):
             stop = min(start + _ROWS, plan.rows)
             table = examples.slice(start, stop, plan.rows).table.combine_chunks()
-            inputs, targets = (_one(table.column(name)) for name in ("input", "target"))
-            counts = self._tokenizer.count_pairs(inputs, targets, self._counting)
+            counts = self._tokenizer.count_examples(table, self._counting)
             piece = _Draws(np.full(stop - start, _DROPPED), np.zeros(stop - start, np.int64))
             places = np.asarray(table.column("position")) - start
             piece.tokens[places], piece.loss[places] = counts.tokens, counts.loss
@@ -246,8 +257,3 @@ class _Draws:
     @classmethod
     def none(cls) -> "_Draws":
         return cls(np.zeros(0, np.int64), np.zeros(0, np.int64))
-
-
-def _one(column: pa.ChunkedArray) -> pa.Array:
-    """A column of few rows as one array."""
-    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)

@@ -3,7 +3,7 @@
 A row is `prompt + completion`, encoded **once**, without special tokens, truncation or padding: its tokens are
 `len(encode(prompt + completion))` plus `extra`. Its loss tokens are those whose text starts in the completion: a token
 that begins in the prompt and ends in the completion is the prompt's. Where a chat template stands between the texts of
-a row, each is encoded alone.
+a row, each is encoded alone; so are system prompts and earlier turns, which carry no loss.
 """
 
 import hashlib
@@ -139,6 +139,27 @@ class Tokenizer:
             loss[part] = [_starting_from(row, end) for row, end in zip(encoded, ends, strict=True)]
         return TokenCounts(tokens + extra, loss)
 
+    def count_examples(self, examples: pa.Table, counting: Counting) -> TokenCounts:
+        """The tokens of rendered rows: of `input` and `target`, and of `system` and `history` where there are such.
+
+        >>> words = {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}
+        >>> tokenizer = Tokenizer.of_json(json.dumps({"model": words, "pre_tokenizer": {"type": "Whitespace"}}))
+        >>> row = {"input": "a a", "target": "a", "system": "a", "history": [{"user": "a", "assistant": "a a"}]}
+        >>> tokenizer.count_examples(pa.Table.from_pylist([row]), Counting(None, extra=0)).tokens.tolist()
+        [7]
+        """
+        columns = {name: _one(examples.column(name)) for name in examples.column_names}
+        inputs, targets = (columns[name].cast(pa.large_string()) for name in ("input", "target"))
+        counts = self.count_pairs(inputs, targets, counting)
+        tokens = counts.tokens.copy()
+        if "system" in columns:
+            tokens += self.lengths(columns["system"])
+        if "history" in columns:
+            pairs, owners = columns["history"].flatten(), np.asarray(pc.list_parent_indices(columns["history"]))
+            for side in ("user", "assistant"):
+                np.add.at(tokens, owners, self.lengths(pc.struct_field(pairs, side)))
+        return TokenCounts(tokens, counts.loss)
+
     def count_pairs(self, inputs: pa.Array, targets: pa.Array, counting: Counting) -> TokenCounts:
         """The tokens of rendered inputs and targets, as a layout writes them (`large_string` without nulls)."""
         if counting.separator is None:
@@ -147,6 +168,11 @@ class Tokenizer:
         ending = pa.scalar(counting.separator, inputs.type)
         prompts = pc.binary_join_element_wise(inputs, ending, pa.scalar("", inputs.type))
         return self.count(prompts, targets, extra=counting.extra)
+
+
+def _one(column: pa.ChunkedArray) -> pa.Array:
+    """A column of few rows as one array."""
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
 
 
 def _starting_from(row: Any, place: int) -> int:

@@ -1,39 +1,52 @@
 """The closed lists of words that specs may use, and how numbers of things are written."""
 
-TASK_TYPES = frozenset(
+from collections.abc import Mapping
+from types import MappingProxyType
+
+TASK_TYPES: Mapping[str, str] = MappingProxyType(
     {
-        "arithmetic",
-        "closed_book_qa",
-        "code",
-        "commonsense",
-        "coreference",
-        "data_to_text",
-        "dates",
-        "dialogue",
-        "grammar",
-        "lexical",
-        "logic",
-        "math_word_problems",
-        "multiple_choice",
-        "nli",
-        "paraphrase",
-        "reading_comprehension",
-        "reasoning",
-        "sentence_completion",
-        "sentiment",
-        "simplification",
-        "sorting",
-        "string_manipulation",
-        "structure_to_text",
-        "summarization",
-        "topic_classification",
-        "toxicity",
-        "translation",
-        "units",
-        "word_sense",
+        "arithmetic": "arithmetic",
+        "closed_book_qa": "closed-book question answering",
+        "code": "programming",
+        "commonsense": "commonsense reasoning",
+        "coreference": "coreference resolution",
+        "data_to_text": "data-to-text generation",
+        "dates": "reasoning about dates",
+        "dialogue": "dialogue",
+        "grammar": "grammatical acceptability",
+        "lexical": "lexical semantics",
+        "logic": "logical reasoning",
+        "math_word_problems": "math word problems",
+        "multiple_choice": "multiple-choice question answering",
+        "nli": "natural language inference",
+        "paraphrase": "paraphrase identification",
+        "reading_comprehension": "reading comprehension",
+        "reasoning": "reasoning",
+        "sentence_completion": "sentence completion",
+        "sentiment": "sentiment analysis",
+        "simplification": "text simplification",
+        "sorting": "sorting",
+        "string_manipulation": "string manipulation",
+        "structure_to_text": "structure-to-text generation",
+        "summarization": "summarization",
+        "topic_classification": "topic classification",
+        "toxicity": "toxicity detection",
+        "translation": "translation",
+        "units": "unit conversion",
+        "word_sense": "word sense disambiguation",
     }
 )
-"""Task types with a name in the field. A family adds its own name to them."""
+"""Task types with a name in the field, and that name in plain words. A family adds its own name to them."""
+
+
+def natural_name(type_: str) -> str:
+    """What a task type is called in plain words; a type of a family's own is its name.
+
+    >>> natural_name("nli"), natural_name("stock_news")
+    ('natural language inference', 'stock news')
+    """
+    return TASK_TYPES.get(type_, type_.replace("_", " "))
+
 
 STYLES = ("inverted", "cot", "options")
 """Template tags that a mixture may give a share; the first of them that a template carries is its style."""

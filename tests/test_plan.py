@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flanmix.plan import NO_TEMPLATE, OTHER, Plan, PlannedStyle, PlannedTask, PlannedTemplate, RowLength
-from flanmix.spec import Template
+from flanmix.prompting import Prompting
+from flanmix.spec import Prompt, Template
 
 PLAIN = ("x", "y", "z")
 
@@ -308,12 +309,13 @@ def test_a_row_that_only_an_unwanted_style_serves_has_no_wording() -> None:
 OF_TASKS = {
     "name": "b", "type": "nli", "rows": 11, "offered": 9, "usable": 12, "data": "d2",
     "guards": ((0, 1), (2,)), "templates": (wording("x"), wording("y")),
-    "styles": (PlannedStyle("cot", 11, 9, 0.5, 0.5, ""),),
+    "styles": (PlannedStyle("cot", 11, 9, 0.5, 0.5, ""),), "conversation": True, "flagged": True,
 }  # fmt: skip
 NOT_OF_TASKS = {
     "source_rows": 99, "dropped": {"drop rule": 3}, "share_asked": 0.7, "share": 0.6, "bound": "max_epochs",
     "length": RowLength(30.0, 5.0),
 }  # fmt: skip
+POOLS = ("Be brief.", ("Be brief.", "Be kind."), ("Be brief.", Prompt("Be kind.", weight=2)), ("Be brief.", ""))
 OF_TEMPLATES = {
     "id": ["w"],
     "template": [
@@ -323,13 +325,16 @@ OF_TEMPLATES = {
             Template("p", dialect="promptsource", jinja="p: {{ q }}", answer_choices="{{ a }}", truncate=cut)
             for cut in (False, True)
         ),
+        *(Template("p", input="{{ q }}", target="{{ a }}", system=pool) for pool in POOLS),
+        Template("p", turns=[{"user": "{{ q }}", "assistant": "{{ a }}"}] * 2),
+        Template("p", turns=[{"user": "{{ q }}", "assistant": "{{ a }}"}] * 2, system="Be brief."),
     ],
     "style": ["cot"],
 }
-NOT_OF_TEMPLATES = {"where": "elsewhere.yaml:9"}
+NOT_OF_TEMPLATES = {"where": "elsewhere.yaml:9", "places": {"input": "elsewhere.yaml:10"}}
 OF_PLANS = {
     "seed": 8, "split": "test", "styles": {"options": 0.5}, "tasks": (task(), task("b")),
-    "wordings": "even", "arrangement": "sequential",
+    "wordings": "even", "arrangement": "sequential", "prompting": Prompting(tag="prefix", tag_share=1.0),
 }  # fmt: skip
 NOT_OF_PLANS = {"name": "another", "relaxed": ("task 'a': at least 9 became 8",), "tokens": 99.0}
 

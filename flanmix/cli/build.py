@@ -90,8 +90,11 @@ def _build(
 
 
 def _shown(example: Any) -> str:
-    """An example as text: where it comes from, its input and its target."""
+    """An example as text: where it comes from, and what is said, the input and the target last."""
     head = f"row {example.position}: {example.task}, template {example.template}, source row {example.row}"
     if example.dropped:
         return f"row {example.position}: {example.task}, dropped: {example.dropped}"
-    return f"--- {head}\n[input]\n{example.input}\n[target]\n{example.target}"
+    before = [("system", example.system)] if example.system else []
+    before += [turn for pair in example.history for turn in zip(("user", "assistant"), pair, strict=True)]
+    texts = [*before, ("input", example.input), ("target", example.target)]
+    return "\n".join([f"--- {head}", *(f"[{role}]\n{text}" for role, text in texts)])

@@ -17,11 +17,16 @@ from flanmix.prepare import Prepared, prepare
 from flanmix.render.environment import NullPrinted, OutsideList
 from flanmix.render.promptsource import compile_dialect
 from flanmix.render.tracing import Run, trace, trace_parts
+from flanmix.spec import Template
+from flanmix.spec.prompts import prompts_of, texts_of_pool
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One side of a card: `role` is Input or Target, `problem` says why a build cannot use the text (or None)."""
+    """One text of a card: `role` is Input or Target, or before them System, User or Assistant.
+
+    `problem` says why a build cannot use the text, or is None.
+    """
 
     role: str
     runs: tuple[Run, ...]
@@ -45,8 +50,13 @@ class Card:
     turns: tuple[Turn, ...]
 
 
-def card(bound: BoundTask, template: BoundTemplate, row: Mapping[str, Any], fm_row: int) -> Card:
+def card(
+    bound: BoundTask, template: BoundTemplate, row: Mapping[str, Any], fm_row: int, *, conversation: bool = False
+) -> Card:
     """The card of a row of fields, whose number in the source is `fm_row`; what fails is said on it, not raised.
+
+    A row of a `conversation` task has the fields `system` and `history`, which are shown before its texts. Of a pool of
+    system prompts all are shown; a mixture's are not known here.
 
     >>> from flanmix.registry import Registry
     >>> from flanmix.spec import Task, Template
@@ -58,9 +68,34 @@ def card(bound: BoundTask, template: BoundTemplate, row: Mapping[str, Any], fm_r
     if template.template.dialect == "promptsource":
         turns = _turns_of_parts(bound, template, row, fm_row)
     else:
-        texts = template.template.texts
-        turns = tuple(_turn(key.title(), template.where.at(key), partial(trace, texts[key], row)) for key in texts)
+        texts, roles = template.template.texts, _roles(template.template)
+        turns = tuple(
+            _turn(role, template.where.at_text(key), partial(trace, texts[key], row), may_be_blank="System" in role)
+            for key, role in roles.items()
+        )
+    if conversation:
+        turns = (*_turns_of_row(row), *turns)
     return Card(bound.task.name, bound.task.type, template.id, template.template.tags, fm_row, turns)
+
+
+def _roles(template: Template) -> dict[str, str]:
+    """The role of each text of a native template, in the order in which they are shown."""
+    pool = prompts_of(template.system)
+    total = sum(prompt.weight for prompt in pool)
+    shares = [f"System, in {prompt.weight / total:.0%} of rows" if len(pool) > 1 else "System" for prompt in pool]
+    roles = dict(zip(texts_of_pool(template.system), shares, strict=True))
+    for user, assistant in template.earlier:
+        roles |= {user: "User", assistant: "Assistant"}
+    return roles | dict(zip(template.pair, ("Input", "Target"), strict=True))
+
+
+def _turns_of_row(row: Mapping[str, Any]) -> Iterator[Turn]:
+    """What a row of a conversation task brings along: its system text, if any, and its earlier turns."""
+    if row["system"]:
+        yield Turn("System", (Run(row["system"], ("system",)),))
+    for pair in row["history"]:
+        yield Turn("User", (Run(pair["user"], ("history",)),))
+        yield Turn("Assistant", (Run(pair["assistant"], ("history",)),))
 
 
 def _turns_of_parts(bound: BoundTask, template: BoundTemplate, row: Mapping[str, Any], fm_row: int) -> tuple[Turn, ...]:
@@ -81,8 +116,8 @@ def _turns_of_parts(bound: BoundTask, template: BoundTemplate, row: Mapping[str,
     return tuple(Turn(f"Part {number}", part, problem) for number, part in enumerate(parts, 1))
 
 
-def _turn(role: str, where: Where, runs: Callable[[], tuple[Run, ...]]) -> Turn:
-    """One side of a card; what a build would stumble over is its problem."""
+def _turn(role: str, where: Where, runs: Callable[[], tuple[Run, ...]], *, may_be_blank: bool = False) -> Turn:
+    """One text of a card; what a build would stumble over is its problem."""
     try:
         turn = Turn(role, runs())
     except NullPrinted:
@@ -92,7 +127,7 @@ def _turn(role: str, where: Where, runs: Callable[[], tuple[Run, ...]]) -> Turn:
     except Exception as error:
         problem = where.problem(str(error) or type(error).__name__)
         return Turn(role, (), f"The template fails on this row, where a build would stop. {problem}")
-    if turn.text.strip():
+    if may_be_blank or turn.text.strip():
         return turn
     return Turn(role, turn.runs, f"{'Blank' if turn.text else 'Empty'}: a build leaves this row out.")
 

@@ -32,10 +32,12 @@ __all__ = [
     "render_pair",
     "render_pieces",
     "render_text",
+    "text_pieces",
 ]
 
 Engine = Literal["auto", "columns", "rows"]
 T = TypeVar("T")
+_SIDES = ("input", "target")
 
 
 def render(
@@ -43,11 +45,11 @@ def render(
 ) -> pa.Table:
     """Render a template over a table of fields; gives a table of the same length.
 
-    A native template gives two `large_string` columns, `input` and `target`, nothing stripped; both engines give null
-    where the template would print a null or look outside a list. One of the dialect `promptsource` gives
-    `parts` and `answer_choices`, both `list<large_string>`; what it takes at random is a function of `seed`, `task`,
-    `name` (the template's own, unless given) and the row, which is in the column `fm_row` or else the place in the
-    table.
+    A native template gives a `large_string` column for each of its texts, `input` and `target`, nothing stripped; both
+    engines give null where the template would print a null or look outside a list. One of the dialect `promptsource`
+    gives `parts` and `answer_choices`, both `list<large_string>`; what it takes at random is a function of `seed`,
+    `task`, `name` (the template's own, unless given) and the row, which is in the column `fm_row` or else the place in
+    the table.
 
     `engine="columns"` raises `NotColumnar` where the template, or a row, needs rows; both engines give the same bytes.
     Raises `RowError` where the template fails on a row, and `BadTemplate` where it cannot be compiled.
@@ -104,7 +106,7 @@ def render_pair(
 ) -> tuple[pa.Array, pa.Array]:
     """The inputs and targets of a template's rows, as `large_string`: null where a row has none."""
     if template.dialect == "native":
-        inputs, targets = (render_text(text, table, engine=engine) for text in template.texts.values())
+        inputs, targets = (render_text(template.texts[key], table, engine=engine) for key in template.pair)
         return inputs, targets
     parts, _ = _in_dialect(template, table, (seed, task, name or template.name), engine)
     return promptsource.pair(parts, table.num_rows)
@@ -115,12 +117,14 @@ def render_pieces(
 ) -> dict[str, list[Piece]]:
     """As `render_pair`, nothing copied that need not be: the pieces of each row's `input` and `target`."""
     if template.dialect == "native":
-        return {side: _pieces(text, rows) for side, text in template.texts.items()}
+        texts = template.texts
+        return {side: text_pieces(texts[key], rows) for side, key in zip(_SIDES, template.pair, strict=True)}
     inputs, targets = render_pair(template, rows.table, seed=seed, task=task, name=name)
     return {"input": [inputs], "target": [targets]}
 
 
-def _pieces(text: str, rows: Rows) -> list[Piece]:
+def text_pieces(text: str, rows: Rows) -> list[Piece]:
+    """As `render_text`, nothing copied that need not be."""
     program = compile_template(text)
 
     def by_columns() -> list[Piece]:

@@ -59,15 +59,17 @@ class Rows:
         table = self.of.table
         return pa.table({name: _taken(table.column(name), self.places) for name in table.column_names})
 
+    def column(self, name: str) -> pa.Array:
+        """One of the columns, copied."""
+        return _taken(self.of.table.column(name), self.places)
+
     def names(self, wanted: frozenset[str]) -> dict[str, Value | Picked]:
         """Some of the columns, by their names."""
         return {name: self._column(name) for name in self.of.table.column_names if name in wanted}
 
     def _column(self, name: str) -> Value | Picked:
         texts = self.of.texts(name)
-        return (
-            column_of(_taken(self.of.table.column(name), self.places)) if texts is None else Picked(texts, self.places)
-        )
+        return column_of(self.column(name)) if texts is None else Picked(texts, self.places)
 
 
 def _taken(column: pa.ChunkedArray, rows: Ints) -> pa.Array:

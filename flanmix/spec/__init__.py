@@ -3,6 +3,7 @@
 from flanmix.spec.base import NAME_PATTERN, SLUG_PATTERN, Spec, Title
 from flanmix.spec.encoding import EncodingKeys
 from flanmix.spec.mixtures import Bounds, Budget, Limits, Mixture, Part, Preset, Stage, TurnTags
+from flanmix.spec.prompts import Prompt, SystemPrompts, Turn, TypeTag
 from flanmix.spec.sources import FileSource, GeneratorSource, HubSource, Source, TableSource
 from flanmix.spec.tasks import Dialect, Family, Task, Template, TemplateMetadata, TemplateUse
 
@@ -21,14 +22,18 @@ __all__ = [
     "Mixture",
     "Part",
     "Preset",
+    "Prompt",
     "Source",
     "Spec",
     "Stage",
+    "SystemPrompts",
     "TableSource",
     "Task",
     "Template",
     "TemplateMetadata",
     "TemplateUse",
     "Title",
+    "Turn",
     "TurnTags",
+    "TypeTag",
 ]

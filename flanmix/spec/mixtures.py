@@ -3,10 +3,11 @@
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from flanmix.spec.base import Count, Name, Positive, Seed, Share, Slug, Spec, Text, Title
 from flanmix.spec.encoding import EncodingKeys
+from flanmix.spec.prompts import Place, PromptPool, SystemPrompts, TypeTag, refuse_jinja
 
 Layout = Literal[
     "prompt_completion",
@@ -170,7 +171,8 @@ class Mixture(EncodingKeys, Budget, _MixtureName):
     `types` and `tags` bound all tasks of a type or with a tag together. `weights` gives tasks their shares by name, in
     place of what their sizes make of them. `sizes` are the rows of tasks, or of styles of tasks, so that a plan can be
     made where no data is; the mixture then knows no other tasks. `exclude` takes tasks out again. `tokenizer` counts
-    tokens, and makes those of the layouts `tokens` and `packed`, as the keys of `EncodingKeys` say.
+    tokens, and makes those of the layouts `tokens` and `packed`, as the keys of `EncodingKeys` say. `system` are
+    prompts for rows without one of their own, `type_tag` says where a task's type is told.
 
     >>> Mixture("mini", parts=[Part("type:nli", weight=2)], rows=1000).parts[0].weight
     2.0
@@ -194,6 +196,14 @@ class Mixture(EncodingKeys, Budget, _MixtureName):
     layout: Layout = "prompt_completion"
     separator: str = "\n"
     turn_tags: TurnTags = TurnTags()
+    system: PromptPool | SystemPrompts | None = None
+    type_tag: Place | TypeTag = "none"
+
+    @field_validator("system")
+    @classmethod
+    def _plain_texts(cls, system: PromptPool | SystemPrompts | None) -> PromptPool | SystemPrompts | None:
+        refuse_jinja(system)
+        return system
 
     @model_validator(mode="after")
     def _parts_or_stages(self) -> Self:

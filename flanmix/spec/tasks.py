@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from flanmix.spec.base import Identifier, Name, Slug, Spec, Text, Title
+from flanmix.spec.prompts import PromptPool, Turn, refuse_out_of_turn, spoken, texts_of_pool
 from flanmix.spec.sources import Source, TableSource
 
 Dialect = Literal["native", "promptsource"]
 _KEYS: Mapping[Dialect, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "native": (("input", "target"), ("jinja", "answer_choices", "truncate")),
-    "promptsource": (("jinja",), ("input", "target")),
+    "promptsource": (("jinja",), ("input", "target", "turns", "system")),
 }
 """The keys that a template of a dialect needs, and those that it may not have."""
 
@@ -36,6 +37,9 @@ class Template(Spec):
 
     `when` is a Jinja expression; the template serves only rows for which it holds.
 
+    `turns` stand in place of `input` and `target`, which are then the last two; the others go before them. `system` is
+    a system prompt, or several to draw from.
+
     In the dialect `promptsource`, `jinja` makes both texts at once with `|||` between them, and reads the list that
     `answer_choices` makes with `|||` between its items. `truncate` cuts what is printed at 2,048 characters, as P3 was
     made.
@@ -44,12 +48,16 @@ class Template(Spec):
     'ask'
     >>> Template("ask", dialect="promptsource", jinja="{{ question }} ||| {{ answer }}").texts
     {'jinja': '{{ question }} ||| {{ answer }}'}
+    >>> Template("talk", turns=[{"user": "Hi", "assistant": "Hello"}, {"user": "{{ q }}", "assistant": "{{ a }}"}]).pair
+    ('turns[1].user', 'turns[1].assistant')
     """
 
     head: ClassVar[str] = "name"
     name: Title
     input: Text | None = None
     target: Text | None = None
+    turns: tuple[Turn, ...] | None = Field(default=None, min_length=1)
+    system: PromptPool | None = Field(default=None, min_length=1)
     when: Text | None = None
     tags: tuple[Slug, ...] = ()
     dialect: Dialect = "native"
@@ -58,9 +66,20 @@ class Template(Spec):
     truncate: bool = False
     metadata: TemplateMetadata | None = None
 
+    @field_validator("turns")
+    @classmethod
+    def _in_turn(cls, turns: tuple[Turn, ...] | None) -> tuple[Turn, ...] | None:
+        refuse_out_of_turn(turns or ())
+        return turns
+
     @model_validator(mode="after")
     def _keys_of_the_dialect(self) -> Self:
         needed, others = _KEYS[self.dialect]
+        if self.dialect == "native" and self.turns:
+            written = [key for key in needed if getattr(self, key) is not None]
+            if written:
+                raise ValueError(f"'{written[0]}' and 'turns' stand for the same - keep one of them")
+            needed = ()
         missing = [key for key in needed if getattr(self, key) is None]
         if missing:
             raise ValueError(f"a template needs {' and '.join(map(repr, missing))} - write the text under that key")
@@ -71,9 +90,27 @@ class Template(Spec):
 
     @property
     def texts(self) -> dict[str, str]:
-        """What is compiled, by its key: `input` and `target`, or `jinja` and `answer_choices`."""
+        """What is compiled, by its key: `input` and `target`, or `jinja` and `answer_choices`.
+
+        System prompts come before them (`system`, or `system[0]` …); turns stand in their place (`turns[0].user` …).
+        """
         keys = ("input", "target", "jinja", "answer_choices")
-        return {key: text for key in keys if (text := getattr(self, key)) is not None}
+        own = {key: text for key in keys if (text := getattr(self, key)) is not None}
+        return {**texts_of_pool(self.system), **spoken(self.turns or ()), **own}
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The keys of the texts of a row's input and target, in a native template."""
+        if self.turns is None:
+            return "input", "target"
+        *_, question, answer = spoken(self.turns)
+        return question, answer
+
+    @property
+    def earlier(self) -> tuple[tuple[str, str], ...]:
+        """The keys of the pairs of turns before those."""
+        keys = list(spoken(self.turns or ()))[:-2]
+        return tuple(zip(keys[::2], keys[1::2], strict=True))
 
 
 class Family(Spec):
