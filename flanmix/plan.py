@@ -84,6 +84,7 @@ class PlannedTask:
     bound: str = ""
     styles: tuple[PlannedStyle, ...] = ()
     length: RowLength | None = None
+    repaired: Mapping[str, int] | None = None
 
     @property
     def sized(self) -> bool:

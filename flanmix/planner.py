@@ -225,6 +225,7 @@ class _Making:
             guards=found.guards,
             source_rows=found.source_rows,
             dropped=found.dropped,
+            repaired=found.repaired,
         )
 
 

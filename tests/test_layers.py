@@ -12,8 +12,8 @@ ROOT = Path(__file__).parent.parent / "flanmix"
 LAYERS: Mapping[str, str] = {
     "data": "_version canonical complaints errors origin spec spec.* words",
     "pure": """
-        allot bound changes chat chat.columns chat.conversations chat.cutting chat.foreign chat.form chat.loss
-        chat.render chat.rendered chat.template check even generators generators.* keyed layouts layouts.* order
+        allot bound changes chat chat.columns chat.conversations chat.cutting chat.detecting chat.foreign chat.form
+        chat.loss chat.normalising chat.render chat.rendered chat.template chat.turns check even generators generators.* keyed layouts layouts.* order
         packing packing.* plan rates rates.* recipe refusals render render.* select shuffled token_budget
     """,
     "I/O": """

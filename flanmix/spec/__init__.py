@@ -1,6 +1,13 @@
 """What people write down, as frozen values: tasks, families, mixtures."""
 
 from flanmix.spec.base import NAME_PATTERN, SLUG_PATTERN, Spec, Title
+from flanmix.spec.conversations import (
+    Conversation,
+    ConversationColumns,
+    InstructionColumns,
+    MessageColumn,
+    PromptColumns,
+)
 from flanmix.spec.mixtures import Bounds, Budget, Limits, Mixture, Part, Preset, Stage
 from flanmix.spec.sources import FileSource, GeneratorSource, HubSource, Source, TableSource
 from flanmix.spec.tasks import Dialect, Family, Task, Template, TemplateMetadata, TemplateUse
@@ -10,15 +17,20 @@ __all__ = [
     "SLUG_PATTERN",
     "Bounds",
     "Budget",
+    "Conversation",
+    "ConversationColumns",
     "Dialect",
     "Family",
     "FileSource",
     "GeneratorSource",
     "HubSource",
+    "InstructionColumns",
     "Limits",
+    "MessageColumn",
     "Mixture",
     "Part",
     "Preset",
+    "PromptColumns",
     "Source",
     "Spec",
     "Stage",
