@@ -12,7 +12,8 @@ from flanmix.spec import Conversation, ConversationColumns, InstructionColumns, 
 
 _MESSAGES = ("messages", "conversations", "conversation", "chat", "dialogue", "dialog", "turns")
 """What a column of turns is mostly called; one of another name is taken where there is none of these."""
-_TURNS = (("role", "content"), ("from", "value"), ("role", "value"), ("from", "content"))
+_TURNS = ((("role", "content"), ("from", "value")), (("role", "value"), ("from", "content")))
+"""The keys of turns; the second two only where there is none of the first."""
 _FLAGS = ("train", "weight")
 _SYSTEMS = ("system", "system_prompt")
 _PAIRS = (
@@ -61,7 +62,7 @@ def candidates(schema: pa.Schema) -> list[ConversationColumns]:
 
 
 def _in_messages(schema: pa.Schema, system: str | None) -> Iterator[ConversationColumns]:
-    columns = {field.name: ways for field in schema if (ways := list(_ways(field.type)))}
+    columns = {field.name: ways for field in schema if (ways := _ways(field.type))}
     for prompt, completion in _PAIRS:
         if prompt in columns and completion in columns:
             for way in columns[prompt]:
@@ -73,13 +74,15 @@ def _in_messages(schema: pa.Schema, system: str | None) -> Iterator[Conversation
         yield from (MessageColumn(messages=name, system=system, **way) for way in columns[name])
 
 
-def _ways(kind: pa.DataType) -> Iterator[dict[str, Any]]:
+def _ways(kind: pa.DataType) -> list[dict[str, Any]]:
     """How turns may be read from a column of this type."""
     keys = _keys(kind)
     flag = next((name for name in _FLAGS if name in keys and is_flag(keys[name])), None)
-    for role, content in _TURNS:
-        if _is_said(keys.get(role)) and _is_said(keys.get(content)):
-            yield {"role": role, "content": content, **({"train": flag} if flag else {})}
+    for pairs in _TURNS:
+        there = [pair for pair in pairs if all(_is_said(keys.get(name)) for name in pair)]
+        if there:
+            return [{"role": r, "content": c, **({"train": flag} if flag else {})} for r, c in there]
+    return []
 
 
 def _in_pairs(schema: pa.Schema, system: str | None) -> Iterator[ConversationColumns]:
@@ -146,7 +149,8 @@ def _type(kind: pa.DataType) -> str:
 def _problems(at: ConversationColumns, schema: pa.Schema, where: Where, shown: str) -> Iterator[Problem]:
     """What is wrong with columns that are to hold conversations."""
     kinds = {field.name: field.type for field in schema}
-    named = at.model_dump(exclude_none=True, exclude={"role", "content", "train", "roles"})
+    said = at.model_dump(exclude_none=True, exclude={"role", "content", "train", "roles"})
+    named = {key: said[key] for key in sorted(said, key=_place)}
     missing = {key: name for key, name in named.items() if name not in kinds}
     for key, name in missing.items():
         yield where.at(key).problem(f"no column '{name}' in {shown}", _near(name, kinds))
@@ -169,10 +173,14 @@ _BOTH = ("prompt", "completion")
 
 
 def _is_pairs(kind: pa.DataType) -> bool:
-    """Whether a type is that of lists of lists of texts; a list that is always empty says nothing of what it holds."""
-    if not _is_list(kind) or pa.types.is_null(kind.value_type):
-        return False
-    return _is_list(kind.value_type) and is_text(kind.value_type.value_type)
+    """Whether a type is that of lists of lists of texts; where all are empty, it says nothing of what they hold."""
+    for _ in range(2):
+        if pa.types.is_null(kind):
+            return True
+        if not _is_list(kind):
+            return False
+        kind = kind.value_type
+    return is_text(kind)
 
 
 def _problems_of_turns(

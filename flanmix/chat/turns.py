@@ -58,15 +58,16 @@ class Turns:
         [1, 2]
         """
         refused: dict[str, Mask] = {}
-        system = [_system(_column(table, at.system))] if at.system else []
+        system = [_system(_texts(table, at.system))] if at.system else []
         if isinstance(at, MessageColumn):
             return cls._of_parts([*system, _messages(_column(table, at.messages), at)], refused)
         if isinstance(at, PromptColumns):
-            asked, answered = (_column(table, name) for name in (at.prompt, at.completion))
-            if not is_text(asked.type):
-                return cls._of_parts([*system, _messages(asked, at), _messages(answered, at)], refused)
+            sides = [_column(table, name) for name in (at.prompt, at.completion)]
+            if not is_text(sides[0].type):
+                return cls._of_parts([*system, *(_messages(side, at) for side in sides)], refused)
+            asked, answered = (side.cast(pa.large_string()) for side in sides)
         else:
-            asked, answered = _instruction(table, at), _column(table, at.output)
+            asked, answered = _instruction(table, at), _texts(table, at.output)
         earlier = []
         if at.history:
             pairs, wrong = _pairs(_column(table, at.history))
@@ -125,8 +126,11 @@ class _Part:
 
 def _column(table: pa.Table, name: str) -> pa.Array:
     column = table.column(name)
-    column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-    return column.cast(pa.large_string()) if is_text(column.type) else column
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+
+
+def _texts(table: pa.Table, name: str) -> pa.Array:
+    return _column(table, name).cast(pa.large_string())
 
 
 def _system(texts: pa.Array) -> _Part:
@@ -142,10 +146,10 @@ def _said(texts: pa.Array, role: int) -> _Part:
 
 def _instruction(table: pa.Table, at: InstructionColumns) -> pa.Array:
     """Alpaca's two columns of what the user says, with a blank line between them where both say something."""
-    asked = _column(table, at.instruction)
+    asked = _texts(table, at.instruction)
     if at.input is None:
         return asked
-    given = _column(table, at.input)
+    given = _texts(table, at.input)
     no_question, nothing = pa.array(blank(asked)), pa.array(blank(given))
     both = pc.binary_join_element_wise(asked, given, pa.scalar("\n\n", pa.large_string()))
     return pc.if_else(nothing, asked, pc.if_else(no_question, given, both))
@@ -153,13 +157,15 @@ def _instruction(table: pa.Table, at: InstructionColumns) -> pa.Array:
 
 def _pairs(history: pa.Array) -> tuple[_Part, Mask]:
     """The turns of a list of pairs, and the rows in which something is no pair, whose turns are left out."""
+    texts = pa.list_(pa.list_(pa.large_string()))
+    history = history.cast(pa.large_list(texts.value_type) if pa.types.is_large_list(history.type) else texts)
     counts = _lengths(history)
     pairs = history.flatten()
     of_row = np.repeat(np.arange(len(counts)), counts)
     wrong = np.bincount(of_row[_lengths(pairs) != 2], minlength=len(counts)) > 0
-    texts = pairs.filter(pa.array(~wrong[of_row])).flatten().cast(pa.large_string())
-    roles = np.tile(np.array([USER, ASSISTANT]), len(texts) // 2)
-    return _Part(np.where(wrong, 0, 2 * counts), roles, texts), wrong
+    said = pairs.filter(pa.array(~wrong[of_row])).flatten()
+    roles = np.tile(np.array([USER, ASSISTANT]), len(said) // 2)
+    return _Part(np.where(wrong, 0, 2 * counts), roles, said), wrong
 
 
 def _messages(column: pa.Array, at: MessageColumn | PromptColumns) -> _Part:
