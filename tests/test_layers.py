@@ -13,8 +13,9 @@ LAYERS: Mapping[str, str] = {
     "data": "_version canonical complaints errors origin spec spec.* words",
     "pure": """
         allot bound changes chat chat.columns chat.conversations chat.cutting chat.detecting chat.foreign chat.form
-        chat.loss chat.normalising chat.render chat.rendered chat.template chat.turns check even generators generators.* keyed layouts layouts.* order
-        packing packing.* plan rates rates.* recipe refusals render render.* select shuffled token_budget
+        chat.loss chat.normalising chat.render chat.rendered chat.template chat.turns check even generators
+        generators.* keyed layouts layouts.* order packing packing.* plan rates rates.* recipe refusals render
+        render.* select shuffled token_budget
     """,
     "I/O": """
         binding chat.encode chat.guard chat.library computed durable examples executors executors.* fields folder
