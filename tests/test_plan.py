@@ -312,7 +312,7 @@ OF_TASKS = {
 }  # fmt: skip
 NOT_OF_TASKS = {
     "source_rows": 99, "dropped": {"drop rule": 3}, "share_asked": 0.7, "share": 0.6, "bound": "max_epochs",
-    "length": RowLength(30.0, 5.0),
+    "length": RowLength(30.0, 5.0), "repaired": {"joined": 2},
 }  # fmt: skip
 OF_TEMPLATES = {
     "id": ["w"],

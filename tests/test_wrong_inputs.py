@@ -1573,7 +1573,7 @@ CASES = [
         "conversation-without-answers",
         but(GOOD_TALK, talk_yaml=("messages: turns\n  role: from\n  content: value", "instruction: topic")),
         PLAN,
-        "talk.yaml:5: conversation.output: is missing",
+        "talk.yaml:4: conversation.output: is missing",
     ),
     wrong(
         "conversation-unknown-column",
@@ -1592,7 +1592,7 @@ CASES = [
         "conversation-of-text",
         but(GOOD_TALK, talk_yaml=("messages: turns", "messages: topic")),
         PLAN,
-        "talk.yaml:5: conversation.messages: the column 'topic' holds text, not lists of turns - name a column with turns",
+        "talk.yaml:5: conversation.messages: the column 'topic' holds text, not lists of turns - name …",
     ),
     wrong(
         "conversation-not-found",
@@ -1625,7 +1625,7 @@ CASES = [
         ),
         PLAN,
         "talk.yaml:4: conversation: more than one thing in talk.jsonl may be the conversation: {messages: turns, …} or"
-        " {prompt: question, completion: answer} - write the one that you mean, e.g. conversation: {messages: turns, …}",
+        " {prompt: question, completion: answer} - write the one that you mean, e.g. conversation: …",
     ),
     wrong(
         "conversation-none-usable",
