@@ -5,8 +5,10 @@ from pathlib import Path
 
 from flanmix.origin import Where
 from flanmix.select import Subject
-from flanmix.spec import Task, Template
+from flanmix.spec import Conversation, Task, Template
 from flanmix.words import PLAIN, STYLES
+
+_DIALOGUE = "dialogue"
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,19 @@ class BoundTask:
     fields: tuple[str, ...] | None
     where: Where
     folder: Path | None = None
+
+    @property
+    def conversation(self) -> Conversation | None:
+        """Where the turns of its conversations stand; None for a task of plain rows.
+
+        A dialogue that says nothing of where its texts are, and takes the wordings of the family of that name, is
+        looked through for turns.
+        """
+        task = self.task
+        of_family = any(item.id.startswith(f"{_DIALOGUE}/") for item in self.templates)
+        if task.conversation is None and task.fields is None and task.type == _DIALOGUE and of_family:
+            return "detect"
+        return task.conversation
 
     @property
     def subject(self) -> Subject:

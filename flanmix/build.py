@@ -79,6 +79,7 @@ def make_job(plan: Plan, files: tuple[RowFile, ...], options: Options) -> Job:
         raise UsageError(f"no layout is called '{options.layout}'", hint=f"there are {', '.join(sorted(LAYOUTS))}")
     if (options.layout in TOKENS) != (options.encoding is not None):
         raise UsageError("an encoding and a layout of tokens go together", hint="see flanmix.encoding.make_encoding")
+    _refuse_what_has_no_place(plan, options)
     if options.format not in ("parquet", "arrow"):
         raise UsageError(f"no format is called '{options.format}'", hint="there are parquet and arrow")
     if options.shard_rows is not None and options.shard_rows < 1:
@@ -91,6 +92,19 @@ def make_job(plan: Plan, files: tuple[RowFile, ...], options: Options) -> Job:
         raise _unreadable(error) from error
     shard_rows = options.shard_rows or min(plan.rows, row.rows_in(size))
     return replace(draft, shard_rows=shard_rows, group_rows=max(1, min(_GROUP_ROWS, int(_GROUP_BYTES / row.memory))))
+
+
+def _refuse_what_has_no_place(plan: Plan, options: Options) -> None:
+    """Raise `UsageError` for system texts and earlier turns where nothing can write them."""
+    encoding = options.encoding
+    pairs = not LAYOUTS[options.layout].ROOM if encoding is None else not encoding.chat
+    if pairs and options.chat is None and {"system", "history"} & set(plan.chat_columns):
+        roomy = ", ".join(name for name in LAYOUTS if LAYOUTS[name].ROOM and name not in TOKENS)
+        what = f"rows have system texts or earlier turns, and without a chat template '{options.layout}' has no place"
+        raise UsageError(f"{what} for them", hint=f"name a 'chat_template', or take one of {roomy}")
+    if encoding is not None and encoding.policy == "chosen" and "trained" not in plan.chat_columns:
+        hint = "take another 'loss', or name the flags as 'train' under 'conversation' of a task"
+        raise UsageError("loss 'chosen', where no task has flags that say which turns are trained", hint=hint)
 
 
 def build(

@@ -17,6 +17,7 @@ from flanmix.render.environment import (
     line_of_name,
 )
 from flanmix.spec import Family, Template
+from flanmix.words import TRAINED, TURN_FIELDS
 
 OPTIONS = "options"
 """The field that is made from `choices`, one line each, for every task that has them."""
@@ -36,9 +37,10 @@ def refuse_problems(tasks: Iterable[BoundTask]) -> None:
 
 def fields_of(bound: BoundTask) -> frozenset[str] | None:
     """The names that the task's templates may use; None where they are the columns of its source."""
+    turns = frozenset(TURN_FIELDS if bound.conversation else ())
     if bound.task.fields is None:
-        return None
-    return frozenset(bound.task.fields) | ({OPTIONS} if "choices" in bound.task.fields else frozenset())
+        return turns or None
+    return turns | frozenset(bound.task.fields) | ({OPTIONS} if "choices" in bound.task.fields else frozenset())
 
 
 def variables_of(bound: BoundTask) -> frozenset[str]:
@@ -61,6 +63,8 @@ def _expression_problems(bound: BoundTask) -> Iterator[Problem]:
         where = bound.where.at("fields", name)
         if name.startswith("fm_") or name == OPTIONS:
             yield where.problem(f"'{name}' is a name that flanmix gives", "call the field something else")
+        if bound.conversation and name in (*TURN_FIELDS, TRAINED):
+            yield where.problem(f"'{name}' comes from the conversation", "call the field something else")
         if isinstance(value, str) and "{" in value:
             yield from _compiles(value, where, expression=False)
     if bound.task.drop is not None:

@@ -86,10 +86,15 @@ class Encoding:
         )
 
     @property
+    def chat(self) -> bool:
+        """Whether a chat template makes the text; otherwise nothing stands between input and target but `separator`."""
+        return self.template != pair_template(self.template.eos, self.template.bos)
+
+    @property
     def counting(self) -> Counting:
         """How the tokens of its rows are counted before they are made: the template adds to each as to a short one."""
         alone = int(bool(self.template.bos)) + 1
-        if self.separator or self.template == pair_template(self.template.eos, self.template.bos):
+        if not self.chat:
             return Counting(self.separator, alone)
         inputs, targets = (pa.array([text], pa.large_string()) for text in ("one", "two"))
         probe = pa.table({"input": inputs, "target": targets})
@@ -100,9 +105,6 @@ class Encoding:
 
 def _flags(examples: pa.Table, said: Conversations) -> pa.Array:
     """For each turn, whether it is trained: as the data say of those of the assistant."""
-    if "trained" not in examples.column_names:
-        hint = "take another 'loss', or name the flags under 'conversation' of a task"
-        raise UsageError("loss 'chosen', where no task has flags that say which turns are trained", hint=hint)
     flags = np.zeros(len(said.roles), bool)
     flags[said.roles == ASSISTANT] = np.asarray(examples.column("trained").combine_chunks().flatten())
     return pa.ListArray.from_arrays(pa.array(said.offsets.astype(np.int32)), pa.array(flags))

@@ -10,6 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flanmix.bound import BoundTask
+from flanmix.chat.conversations import HISTORY
+from flanmix.chat.detecting import resolved
+from flanmix.chat.normalising import normalise
+from flanmix.chat.turns import Turns
 from flanmix.check import OPTIONS, variables_of, variables_of_template
 from flanmix.computed import NO_VALUE, Computed, Fail, compute, holds
 from flanmix.errors import Problem, SourceError, did_you_mean
@@ -26,25 +30,35 @@ from flanmix.render.environment import (
 )
 from flanmix.render.values import Const, Mask, Value, column_of
 from flanmix.sources.rows import normal_type
-from flanmix.spec import Dialect
+from flanmix.spec import ConversationColumns, Dialect
+from flanmix.words import TRAINED, TURN_FIELDS
 
 
 class FieldMaker:
     """Makes fields out of batches of a source's rows.
 
     `dropped` counts the rows left out so far by reason; `guards` are the sets of templates (indices into the task's)
-    that serve some row, numbered in the order in which they were met.
+    that serve some row, numbered in the order in which they were met. Of conversations, `carried` are the fields that
+    every row has, whatever the templates use, and `repaired` counts those that were brought into order.
     """
 
     def __init__(self, bound: BoundTask, schema: pa.Schema, shown: str) -> None:
         self.bound, self.shown = bound, shown
         self.schema = pa.schema([column for column in schema if column.name not in (ROW, GUARD)])
+        self.columns = self.schema.names
         self.dropped: Counter[str] = Counter()
+        self.repaired: Counter[str] = Counter()
         self.guards: dict[tuple[int, ...], int] = {}
         self.wanted = variables_of(bound)
         if bound.task.fields is None:
             built_in = (BUILT_IN[item.template.dialect] for item in bound.templates)
             self.wanted -= frozenset().union(*built_in) - set(schema.names)
+        self.turns = columns_of_turns(bound, self.schema, shown)
+        self.carried: tuple[str, ...] = ()
+        if self.turns:
+            self.carried = (*TURN_FIELDS, *([TRAINED] if getattr(self.turns, "train", None) else []))
+            self.schema = _with_turns(self.schema, self.carried)
+            self.wanted |= set(self.carried)
         self.nullable = nullable_of(bound)
         self.paths: dict[str, list[str]] = {}
         self.constants: dict[str, list[str]] = {}
@@ -54,7 +68,7 @@ class FieldMaker:
         if mapping is None:
             made = OPTIONS in self.wanted and OPTIONS not in schema.names
             mapping = {name: name for name in sorted(self.wanted - {OPTIONS} | {"choices"} if made else self.wanted)}
-        for name, value in mapping.items():
+        for name, value in {**dict(zip(self.carried, self.carried, strict=True)), **mapping}.items():
             if isinstance(value, tuple):
                 self.constants[name] = list(value)
             elif "{" in value:
@@ -70,6 +84,7 @@ class FieldMaker:
         """The column of each wanted field, where fields are columns, no more, and every template serves every row."""
         ways = [steps[0] for steps in self.paths.values() if len(steps) == 1]
         made = self.constants or self.computed or self.drop or not self.wanted <= set(self.paths)
+        made = made or self.turns is not None
         if made or len(ways) < len(self.paths) or any(item.template.when for item in self.bound.templates):
             return None
         return {name: steps[0] for name, steps in sorted(self.paths.items())}
@@ -103,11 +118,29 @@ class FieldMaker:
     def usable(self, batch: pa.RecordBatch, first: int) -> pa.RecordBatch:
         """The fields of the usable rows of a batch whose first row is row `first` of the source."""
         numbers = pa.array(np.arange(first, first + len(batch)))
-        table = pa.table(batch).select(self.schema.names).append_column(ROW, numbers)
+        table = pa.table(batch).select(self.columns).append_column(ROW, numbers)
+        table = self._in_turns(table)
         table = self._without_dropped(table)
         table = self._without_nulls(table)
         fields = self._with_computed(table)
         return self._with_guards(fields)
+
+    def _in_turns(self, table: pa.Table) -> pa.Table:
+        """The rows whose conversations can be brought into normal form, with columns of their turns."""
+        if self.turns is None:
+            return table
+        found = normalise(Turns.of(table, self.turns))
+        self.dropped.update(found.dropped)
+        self.repaired.update(found.repaired)
+        made = dict(zip(TURN_FIELDS, found.conversations.examples().columns, strict=True))
+        if found.trained is not None:
+            made[TRAINED] = found.trained
+        read = {steps[0] for steps in self.paths.values()}
+        read = read.union(*(program.variables for program in [*self.computed.values(), self.drop] if program))
+        rest = table.select([name for name in table.column_names if name == ROW or name in read - set(made)])
+        if len(found.rows) < table.num_rows:
+            rest = rest.take(pa.array(found.rows))
+        return pa.table({**dict(zip(rest.column_names, rest.columns, strict=True)), **made})
 
     def _without_dropped(self, table: pa.Table) -> pa.Table:
         if self.drop is None:
@@ -230,6 +263,21 @@ class FieldMaker:
 
     def _count(self, reasons: Counter[str]) -> None:
         self.dropped += reasons
+
+
+def columns_of_turns(bound: BoundTask, schema: pa.Schema, shown: str) -> ConversationColumns | None:
+    """Where the turns of a task's conversations stand in a source; None for plain rows. Raises `SourceError`."""
+    if bound.conversation is None:
+        return None
+    where = bound.where.at("source" if bound.task.conversation is None else "conversation")
+    return resolved(bound.conversation, schema, where, shown)
+
+
+def _with_turns(schema: pa.Schema, names: Collection[str]) -> pa.Schema:
+    """What fields and rules see of the source of conversations: its columns, and in place of some those of turns."""
+    kinds = {**dict.fromkeys(names, pa.large_string()), "history": HISTORY, TRAINED: pa.list_(pa.bool_())}
+    others = [column for column in schema if column.name not in names]
+    return pa.schema([*others, *(pa.field(name, kinds[name]) for name in names)])
 
 
 def nullable_of(bound: BoundTask) -> frozenset[str]:

@@ -97,6 +97,7 @@ def _tasks(job: Job, receipts: Sequence[Mapping[str, Any]]) -> list[dict[str, An
                 "usable": task.usable,
                 "offered": task.offered,
                 "dropped": dict(task.dropped or {}),
+                **({"repaired": dict(task.repaired)} if task.repaired else {}),
                 "prepared": task.data,
             },
         }

@@ -93,6 +93,7 @@ class PlannedTask:
     length: RowLength | None = None
     conversation: bool = False
     flagged: bool = False
+    repaired: Mapping[str, int] | None = None
 
     @property
     def sized(self) -> bool:

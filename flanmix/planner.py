@@ -228,6 +228,9 @@ class _Making:
             guards=found.guards,
             source_rows=found.source_rows,
             dropped=found.dropped,
+            conversation=bool(found.carried),
+            flagged="trained" in found.carried,
+            repaired=found.repaired,
         )
 
 

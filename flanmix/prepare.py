@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,7 +21,7 @@ from flanmix.canonical import canonical_json
 from flanmix.check import refuse_problems, variables_of
 from flanmix.durable import written_whole
 from flanmix.errors import BuildError, FlanmixError, Problem, SourceError
-from flanmix.fields import FieldMaker, nullable_of
+from flanmix.fields import FieldMaker, columns_of_turns, nullable_of
 from flanmix.mapped import Mapped, Original, RowFile
 from flanmix.sources import Rows, open_source
 from flanmix.sources.rows import merge_types, normal_type
@@ -29,6 +29,9 @@ from flanmix.undo import added, make_folder, takes_back, used
 
 FORMAT = 2
 """Goes into every digest: raised whenever prepared bytes would change."""
+
+_TURNS_FORMAT = 1
+"""The same for conversations alone."""
 
 _MOST_BATCHES, _LEAST_BYTES = 64, 1 << 20
 """A file of more batches than these is read where it lies only if they have so many bytes each."""
@@ -41,6 +44,10 @@ class Prepared:
     They are read from `rows`: from `file`, in the cache, or where the source is an `original` with just these rows,
     from there. `guards[g]` are the indices of the templates that serve the rows with `fm_guard` g. `dropped` counts the
     other rows of the source by reason.
+
+    Rows of conversations have the columns `carried` too, whatever the templates use: `prompt`, `response`, `system`,
+    `history` (`flanmix.chat.conversations.HISTORY`) and, where the source has flags, `trained`. `repaired` counts those
+    that were brought into order, by what was done to them.
     """
 
     file: Path
@@ -50,6 +57,8 @@ class Prepared:
     dropped: Mapping[str, int]
     guards: tuple[tuple[int, ...], ...]
     original: Original | None = None
+    repaired: Mapping[str, int] = field(default_factory=dict)
+    carried: tuple[str, ...] = ()
 
     @property
     def rows(self) -> RowFile:
@@ -93,7 +102,7 @@ def _at_task(bound: BoundTask, problem: Problem) -> Problem:
 
 def _prepare(bound: BoundTask, rows: Rows) -> Prepared:
     folder = cache_folder() / "prepared"
-    recipe = _recipe(bound)
+    recipe = _recipe(bound, rows)
     if rows.identity is not None:
         digest = _digest(rows.identity, recipe)
         found = _load(folder, digest, rows)
@@ -131,6 +140,8 @@ def _keep(folder: Path, digest: str, facts: dict[str, Any], rows: Rows) -> Prepa
 def _prepared(folder: Path, digest: str, facts: dict[str, Any], rows: Rows) -> Prepared:
     counted = {name: facts[name] for name in ("source_rows", "usable", "dropped")}
     counted["guards"] = tuple(tuple(guard) for guard in facts["guards"])
+    if "carried" in facts:
+        counted |= {"repaired": facts["repaired"], "carried": tuple(facts["carried"])}
     if "columns" in facts and rows.seal is not None:
         return Prepared(rows.seal.path, digest, **counted, original=Original(rows.seal, facts["columns"]))
     return Prepared(folder / f"{digest}.arrow", digest, **counted)
@@ -164,12 +175,14 @@ def _as_it_is(bound: BoundTask, rows: Rows) -> dict[str, Any] | None:
     return {"source_rows": total, "usable": total, "dropped": {}, "guards": guards, "columns": dict(maker.plain)}
 
 
-def _recipe(bound: BoundTask) -> str:
+def _recipe(bound: BoundTask, rows: Rows) -> str:
     """All that a task says about how its source becomes fields and guards."""
     task = bound.task
     whens = [item.template.when for item in bound.templates]
     names = [sorted(variables_of(bound)), sorted(nullable_of(bound))]
-    return canonical_json([FORMAT, task.fields, task.drop, *names, whens])
+    turns = columns_of_turns(bound, rows.schema, rows.shown)
+    in_turns = [_TURNS_FORMAT, turns.model_dump(mode="json")] if turns else []
+    return canonical_json([FORMAT, task.fields, task.drop, *names, whens, *in_turns])
 
 
 def _digest(identity: str, recipe: str) -> str:
@@ -224,16 +237,17 @@ def _write_once(file: Path, maker: FieldMaker, rows: Rows, types: dict[str, pa.D
         why = ", ".join(f"{reason}: {count}" for reason, count in maker.dropped.items())
         hint = f"of {total} rows none is usable ({why})" if total else "it is empty"
         raise SourceError(Problem("has no usable rows", file=rows.shown, hint=hint))
-    return {"source_rows": total, "usable": usable, "dropped": dict(maker.dropped), "guards": tuple(maker.guards)}
+    facts = {"source_rows": total, "usable": usable, "dropped": dict(maker.dropped), "guards": tuple(maker.guards)}
+    return {**facts, "repaired": dict(maker.repaired), "carried": maker.carried} if maker.carried else facts
 
 
 def _widen(types: dict[str, pa.DataType], schema: pa.Schema, maker: FieldMaker) -> bool:
     """Widen `types` so that they hold a batch of this schema too; says whether anything changed."""
     before = dict(types)
-    for field in schema:
-        wider = merge_types(types.get(field.name, pa.null()), field.type)
+    for column in schema:
+        wider = merge_types(types.get(column.name, pa.null()), column.type)
         if wider is None:
-            what = f"is {types[field.name]} in some rows and {field.type} in others"
-            raise SourceError(maker.bound.where.at("fields", field.name).problem(what, "give it one type"))
-        types[field.name] = wider
+            what = f"is {types[column.name]} in some rows and {column.type} in others"
+            raise SourceError(maker.bound.where.at("fields", column.name).problem(what, "give it one type"))
+        types[column.name] = wider
     return types != before

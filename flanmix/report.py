@@ -131,6 +131,8 @@ def _where_from(task: PlannedTask) -> str:
         return f"Its size is told: {count_of(task.usable, 'row')}, of which it may offer {task.offered:,}."
     lost = ", ".join(f"{count:,} dropped ({reason})" for reason, count in (task.dropped or {}).items())
     usable = f"{task.usable:,} usable" + (f", {lost}" if lost else "")
+    if task.repaired:
+        usable += ", " + ", ".join(f"{count:,} repaired ({repair})" for repair, count in task.repaired.items())
     offers = "all of them offered" if task.offered == task.usable else f"{task.offered:,} offered (max_rows)"
     return f"Its source has {count_of(task.source_rows, 'row')}: {usable}; {offers}."
 

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from xxhash import xxh3_128
 
+from flanmix.assembling import CHAT_COLUMNS
 from flanmix.canonical import canonical_json
 from flanmix.durable import write_text, written_whole
 from flanmix.examples import Examples, Slice
@@ -270,7 +271,7 @@ class _Tally:
             if name in table.column_names:
                 sums = table.group_by("fm_task", use_threads=False).aggregate([(name, "sum")])
                 self.tokens.update({(row["fm_task"], name): row[f"{name}_sum"] for row in sums.to_pylist()})
-        for name in ("input", "target", *METADATA.names):
+        for name in ("input", "target", *METADATA.names, *(set(CHAT_COLUMNS) & set(table.column_names))):
             for part, piece in _bytes_of(table.column(name)):
                 self.digests[f"{name} {part}"].update(piece)
 
@@ -290,6 +291,13 @@ class _Tally:
 
 def _bytes_of(column: pa.ChunkedArray) -> Iterator[tuple[str, Any]]:
     """The values of a column as streams of bytes that do not depend on how it is cut into chunks."""
+    if pa.types.is_list(column.type):
+        yield "lists", np.asarray(pc.list_value_length(column)).astype("<i8").tobytes()
+        inside = pc.list_flatten(column)
+        sides = inside.flatten() if pa.types.is_struct(inside.type) else [inside.cast(pa.int8())]
+        for number, side in enumerate(sides):
+            yield from ((f"{number} {part}", piece) for part, piece in _bytes_of(side))
+        return
     for chunk in column.chunks:
         if pa.types.is_dictionary(chunk.type):
             chunk = chunk.dictionary_decode()

@@ -58,6 +58,13 @@ ROW = "fm_row"
 """The column that says which row of its source a row is, from 0."""
 
 
+TURN_FIELDS = ("prompt", "response", "system", "history")
+"""The fields of every conversation: its last two turns, its system text and the pairs of turns before."""
+
+TRAINED = "trained"
+"""The column that says which turns of the assistant are trained, where the source of a conversation says so."""
+
+
 def count_of(number: int, noun: str) -> str:
     """A number of things in words.
 

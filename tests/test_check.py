@@ -13,6 +13,9 @@ from flanmix.spec import Task, Template
 HEAD = "task: toy\ntype: nli\nsource: {files: nowhere.csv}\n"
 
 
+TALK = "templates: [{name: a, input: '{{ prompt }}', target: '{{ response }}'}]\n"
+
+
 def read(folder: Path, text: str, name: str = "toy", **others: str) -> BoundTask:
     for file, other in {"toy": text, **others}.items():
         (folder / f"{file}.yaml").write_text(text if file == "toy" else other, encoding="utf-8")
@@ -27,6 +30,57 @@ def python_task(input: str = "{{ q }}", target: str = "{{ a }}", **values: objec
     template = Template("ask", input=input, target=target, when=values.pop("when", None))
     task = Task("toy", **{"type": "nli", "source": [{"q": "x"}], "templates": [template], **values})
     return Registry().with_specs(task)["toy"]
+
+
+# ---- conversations
+
+
+def test_the_fields_of_a_conversation_are_known_without_its_data(tmp_path: Path) -> None:
+    text = HEAD + "conversation: detect\nfields: {topic: t}\n"
+    bound = read(
+        tmp_path, text + "templates: [{name: a, input: '{{ prompt }} {{ topic }}', target: '{{ response }}'}]\n"
+    )
+    assert problems_of(bound) == []
+    assert fields_of(bound) == {"prompt", "response", "system", "history", "topic"}
+    assert variables_of(bound) == {"prompt", "response", "topic"}
+    assert problems(tmp_path, text + "templates:\n  - {name: a, input: '{{ promt }}', target: '{{ response }}'}\n") == [
+        "toy.yaml:7: templates[0].input: 'promt' is no field of the task toy - did you mean 'prompt'?"
+    ]
+
+
+def test_without_a_map_a_conversation_has_no_other_fields() -> None:
+    found = python_task("{{ q }}", "{{ response }}", conversation="detect")
+    assert [problem.what for problem in problems_of(found)] == ["'q' is no field of the task toy"]
+    assert fields_of(python_task()) is None
+
+
+@pytest.mark.parametrize("name", ["prompt", "response", "system", "history", "trained"])
+def test_a_field_has_no_name_that_the_conversation_gives(tmp_path: Path, name: str) -> None:
+    found = problems(tmp_path, HEAD + f"conversation: detect\nfields:\n  {name}: c\n" + TALK)
+    assert found == [f"toy.yaml:6: fields.{name}: '{name}' comes from the conversation - call the field something else"]
+    assert (
+        problems(
+            tmp_path,
+            HEAD + f"fields:\n  {name}: c\n" + TALK.replace("{{ prompt }}", "x").replace("{{ response }}", "y"),
+        )
+        == []
+    )
+
+
+def test_a_dialogue_without_fields_is_one_of_turns_where_the_family_serves_it() -> None:
+    registry = load_registry(plugins=False)
+
+    def conversation(**values: object) -> object:
+        task = Task("toy", **{"type": "dialogue", "source": [{}], **values})
+        return registry.with_specs(task)["toy"].conversation
+
+    own = Template("own", input="{{ q }}", target="{{ a }}")
+    assert conversation() == "detect"
+    assert conversation(templates={"use": ["dialogue", "nli"]}) == "detect"
+    assert conversation(fields={"prompt": "q", "response": "a"}) is None
+    assert conversation(templates=[own]) is None
+    assert conversation(type="nli", templates={"use": ["dialogue"]}) is None
+    assert conversation(type="nli", templates=[own], conversation="detect") == "detect"
 
 
 # ---- the lines of problems

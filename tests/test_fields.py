@@ -322,3 +322,91 @@ def test_a_column_that_is_not_there_is_refused_for_them_too() -> None:
     assert "no column 'qq' in the rows - did you mean 'q'?" in refused(
         [{"q": "x"}], Template("p", dialect="promptsource", jinja="{{ qq }} ||| {{ zip }}")
     )
+
+
+# ---- conversations
+
+
+def talk(*texts: str, **more: Any) -> dict[str, Any]:
+    """A row whose turns are these texts, the user's first."""
+    turns = [{"role": ("user", "assistant")[number % 2], "content": text} for number, text in enumerate(texts)]
+    return {"messages": turns, **more}
+
+
+SAY = ("{{ prompt }}", "{{ response }}")
+
+
+def test_a_conversation_has_the_fields_of_its_turns_whatever_templates_use() -> None:
+    assert made([talk("q", "a", "r", "b")], "{{ prompt }}", conversation="detect") == [
+        {"prompt": "r", "response": "b", "system": "", "history": [{"user": "q", "assistant": "a"}], ROW: 0}
+    ]
+
+
+def test_flags_of_a_source_are_kept() -> None:
+    turns = [
+        {**turn, "weight": weight}
+        for turn, weight in zip(talk("q", "a", "r", "b")["messages"], (None, 0, None, 1), strict=True)
+    ]
+    maker, batch = maker_of([{"messages": turns}], *SAY, conversation="detect")
+    assert maker.carried == ("prompt", "response", "system", "history", "trained")
+    assert maker.usable(batch, 0).column("trained").to_pylist() == [[False, True]]
+
+
+def test_fields_of_other_columns_stand_beside_the_turns() -> None:
+    rows = [talk("q", "a", topic="t"), talk("q", "a", topic=None), talk("q"), talk("r", "b", topic="u")]
+    fields = {"about": "topic", "both": "{{ topic }}: {{ prompt }}"}
+    maker, batch = maker_of(rows, "{{ about }} {{ both }} {{ prompt }}", conversation="detect", fields=fields)
+    usable = maker.usable(batch, 10).to_pylist()
+    assert [(row["about"], row["both"], row[ROW]) for row in usable] == [("t", "t: q", 10), ("u", "u: r", 13)]
+    assert maker.dropped == {"no turn of the assistant": 1, "no value for 'about'": 1}
+
+
+def test_turns_hide_columns_of_their_names() -> None:
+    rows = [talk("q", "a", prompt="p", system=7, history="h")]
+    (row,) = made(rows, *SAY, conversation={"messages": "messages"}, fields={"p": "{{ prompt }}"})
+    assert (row["prompt"], row["system"], row["history"]) == ("q", "", [])
+
+
+def test_drop_rules_and_guards_see_the_turns_and_the_columns() -> None:
+    rows = [talk("q", "a", n=1), talk("long question", "a", n=1), talk("q", "a", n=2), talk("q", "a", "r", "b", n=1)]
+    later = Template("later", input="{{ prompt }}", target="{{ response }}", when="{{ history | length > 0 }}")
+    drop = "{{ n == 2 or prompt | length > 5 or messages | length > 4 }}"
+    maker, batch = maker_of(rows, later, conversation="detect", drop=drop)
+    assert maker.usable(batch, 0).column(ROW).to_pylist() == [3]
+    assert maker.dropped == {"drop rule": 2, "no template applies": 1}
+
+
+def test_repairs_are_counted_beside_what_is_left_out() -> None:
+    rows = [talk("q", "a"), talk("q", "a", "more"), talk("q", "", "r"), {"messages": None}]
+    maker, batch = maker_of(rows, *SAY, conversation="detect")
+    maker.usable(batch, 0)
+    assert maker.usable(batch, 4).column(ROW).to_pylist() == [4, 5]
+    assert maker.dropped == {"no turns": 2, "a turn without text": 2}
+    assert maker.repaired == {"last turns of the user taken off": 2}
+
+
+def test_rows_of_conversations_are_never_read_where_they_lie() -> None:
+    rows = [{"prompt": "q", "completion": "a", "system": "", "history": "", "response": "b"}]
+    assert maker_of(rows, "{{ prompt }}")[0].plain == {"prompt": "prompt"}
+    written = {"prompt": "prompt", "completion": "completion"}
+    assert maker_of(rows, "{{ prompt }}", conversation=written)[0].plain is None
+
+
+@pytest.mark.parametrize("rows", [[talk("q")], [{"messages": None}, talk("q", "a")]])
+def test_a_batch_without_a_conversation_gives_no_rows(rows: Rows) -> None:
+    maker, batch = maker_of(rows, *SAY, conversation={"messages": "messages"})
+    usable = maker.usable(batch.slice(0, 1), 0)
+    assert len(usable) == 0
+    assert maker.usable(batch.slice(0, 0), 0).schema.names == usable.schema.names
+
+
+def test_where_no_conversation_is_found_the_place_and_the_columns_are_told() -> None:
+    said = refused([{"text": "x"}], *SAY, conversation="detect")
+    assert said.startswith(
+        "task toy: conversation: no conversation is found in the rows, whose columns are text (text)"
+    )
+
+
+def test_an_unknown_field_is_a_column_or_not_there() -> None:
+    said = refused([talk("q", "a")], *SAY, "{{ about }}", conversation="detect", fields={"about": "topic"})
+    assert "fields.about: no column 'topic' in the rows" in said

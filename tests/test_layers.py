@@ -12,10 +12,10 @@ ROOT = Path(__file__).parent.parent / "flanmix"
 LAYERS: Mapping[str, str] = {
     "data": "_version canonical complaints errors origin spec spec.* words",
     "pure": """
-        allot assembling bound changes chat chat.columns chat.conversations chat.cutting chat.flat chat.foreign
-        chat.form chat.loss chat.render chat.rendered chat.template check even generators generators.* keyed layouts
-        layouts.* order packing packing.* plan prompting rates rates.* recipe refusals render render.* select shuffled
-        token_budget weyl
+        allot assembling bound changes chat chat.columns chat.conversations chat.cutting chat.detecting chat.flat
+        chat.foreign chat.form chat.loss chat.normalising chat.render chat.rendered chat.template chat.turns check even
+        generators generators.* keyed layouts layouts.* order packing packing.* plan prompting rates rates.* recipe
+        refusals render render.* select shuffled token_budget weyl
     """,
     "I/O": """
         binding chat.encode chat.guard chat.library computed durable encoding examples executors executors.* fields

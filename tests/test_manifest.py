@@ -55,6 +55,24 @@ def change(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
 # ---- what it says
 
 
+def test_it_counts_the_conversations_that_were_repaired_and_those_left_out(tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": "2"}]
+    rows = [{"messages": turns}, {"messages": [*turns, turns[0]]}, {"messages": turns[:1]}]
+    say = fm.Template("say", input="{{ prompt }}", target="{{ response }}")
+    task = fm.Task("toy/talk", type="dialogue", source=rows, conversation="detect", templates=[say])
+    plan = fm.Mixture("toy", parts=[{"select": "toy/talk"}], rows=2).plan(fm.load_registry(specs=[task]))
+    (record,) = manifest_of(built(plan, tmp_path / "out"))["tasks"]
+    assert record["source"]["repaired"] == {"last turns of the user taken off": 1}
+    assert record["source"]["dropped"] == {"no turn of the assistant": 1}
+    assert "2 usable, 1 dropped (no turn of the assistant), 1 repaired (last turns of the user taken off)" in plan.why(
+        "toy/talk"
+    )
+
+
+def test_it_says_nothing_of_repairs_where_there_are_no_conversations(whole: Path) -> None:
+    assert not [task for task in manifest_of(whole)["tasks"] if "repaired" in task["source"]]
+
+
 def test_it_names_the_plan_the_build_and_how_it_was_written(plan: fm.Plan, whole: Path) -> None:
     manifest = manifest_of(whole)
     assert manifest["schema_version"] == SCHEMA_VERSION

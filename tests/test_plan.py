@@ -313,7 +313,7 @@ OF_TASKS = {
 }  # fmt: skip
 NOT_OF_TASKS = {
     "source_rows": 99, "dropped": {"drop rule": 3}, "share_asked": 0.7, "share": 0.6, "bound": "max_epochs",
-    "length": RowLength(30.0, 5.0),
+    "length": RowLength(30.0, 5.0), "repaired": {"joined": 2},
 }  # fmt: skip
 POOLS = ("Be brief.", ("Be brief.", "Be kind."), ("Be brief.", Prompt("Be kind.", weight=2)), ("Be brief.", ""))
 OF_TEMPLATES = {

@@ -15,8 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from flanmix.bound import BoundTask
+from flanmix.chat.conversations import HISTORY
 from flanmix.errors import FlanmixError, SourceError, TemplateError
 from flanmix.mapped import Mapped
+from flanmix.planner import resolved
 from flanmix.prepare import Prepared, _prepare, cache_folder, prepare
 from flanmix.registry import Registry, load_registry
 from flanmix.sources import open_source
@@ -416,3 +418,64 @@ def test_a_template_that_does_not_compile_is_an_error_of_ours() -> None:
 def test_a_split_that_is_not_there_is_refused() -> None:
     with pytest.raises(SourceError, match="rows in memory have no split 'test'"):
         prepare(task_of(), "test")
+
+
+# ---- conversations
+
+SAY = Template("say", input="{{ prompt }}", target="{{ response }}")
+TALKS = [
+    {"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}], "topic": "t"},
+    {"conversations": [{"from": "gpt", "value": "hello"}, {"from": "human", "value": "q"}], "topic": "t"},
+    {"conversations": [{"from": "human", "value": "q"}] * 2 + [{"from": "gpt", "value": "a"}], "topic": "t"},
+]
+
+
+def test_prepared_conversations_say_what_was_left_out_and_what_was_repaired() -> None:
+    prepared = prepare(task_of(TALKS, SAY, conversation="detect"))
+    turns = {"response": "a", "system": "", "history": [], "fm_guard": 0}
+    assert rows(prepared) == [{"prompt": "q", "fm_row": 0, **turns}, {"prompt": "q\n\nq", "fm_row": 2, **turns}]
+    assert dict(prepared.dropped) == {"no turn of the user is answered": 1}
+    assert dict(prepared.repaired) == {"neighbouring turns of one speaker joined": 1}
+    assert prepared.carried == ("prompt", "response", "system", "history")
+    assert prepare(task_of(TALKS, SAY, conversation="detect")) == prepared
+    assert Mapped(prepared.file).table.schema.field("history").type == HISTORY
+
+
+def test_a_conversation_that_is_found_is_prepared_as_one_that_is_written() -> None:
+    written = {"messages": "conversations", "role": "from", "content": "value"}
+    found = prepare(task_of(TALKS, SAY, conversation="detect"))
+    assert prepare(task_of(TALKS, SAY, conversation=written)) == found
+    named = prepare(task_of(TALKS, SAY, conversation={**written, "roles": {"gpt": "assistant"}}))
+    assert named.digest != found.digest
+
+
+def test_plain_tasks_are_prepared_as_before_there_were_conversations() -> None:
+    """The cache of an earlier version serves them still."""
+    prepared = prepare(task_of())
+    assert prepared.digest == "242898c76b893a39c7f3500b1551986170acd7634e3eda26debaf6935f6b684c"
+    assert (prepared.repaired, prepared.carried) == ({}, ())
+
+
+def test_conversations_of_many_batches_are_those_of_one() -> None:
+    count = MAX_BATCH_ROWS + 5
+    turns = [
+        [{"role": "user", "content": f"q{n}"}, {"role": "assistant", "content": "a"}][: 1 + n % 2] for n in range(count)
+    ]
+    prepared = prepare(task_of(pa.table({"messages": turns}), SAY, conversation="detect"))
+    table = Mapped(prepared.file).table
+    assert table.column("fm_row").to_pylist() == list(range(1, count, 2))
+    assert table.column("prompt").to_pylist() == [f"q{n}" for n in range(1, count, 2)]
+    assert dict(prepared.dropped) == {"no turn of the assistant": count - count // 2}
+
+
+def test_the_bundled_conversations_are_in_order() -> None:
+    prepared = prepare(load_registry(plugins=False)["dialogue/short_talks"])
+    assert (prepared.usable, dict(prepared.dropped), dict(prepared.repaired)) == (40, {}, {})
+    table = Mapped(prepared.file).table
+    assert 8 <= sum(map(bool, table.column("system").to_pylist())) <= 20
+    assert {len(history) for history in table.column("history").to_pylist()} == {1, 2, 3}
+
+
+def test_the_starter_mixture_does_not_take_conversations() -> None:
+    registry = load_registry(plugins=False)
+    assert not [name for name in resolved(registry.mixtures["starter"], registry).tasks if registry[name].conversation]

@@ -42,6 +42,37 @@ def mixed(**values: Any) -> Mixture:
     return Mixture(**{"mixture": "mini", "parts": [{"select": "*"}], **values})
 
 
+# ---- conversations
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"messages": "conversations", "role": "from", "content": "value", "system": "system_prompt", "train": "weight"},
+        {"messages": "talk", "roles": {"customer": "user", "agent": "assistant"}},
+        {"instruction": "i", "input": "x", "output": "o", "system": "s", "history": "h"},
+        {"prompt": "p", "completion": "c", "history": "h"},
+    ],
+)
+def test_a_task_says_where_the_turns_of_its_conversations_stand(columns: dict[str, Any]) -> None:
+    conversation = made(conversation=columns).conversation
+    assert isinstance(conversation, Spec)
+    assert conversation.model_dump(exclude_defaults=True) == columns
+    assert made(conversation=conversation).conversation == conversation
+
+
+def test_or_that_they_are_to_be_found() -> None:
+    assert made(conversation="detect").conversation == "detect"
+    assert made().conversation is None
+
+
+@pytest.mark.parametrize("wrong", ["detct", 7, [], {}, {"column": "messages"}])
+def test_nothing_else_is_a_conversation(wrong: Any) -> None:
+    says = "conversation: should be 'detect', or have one of the keys 'messages', 'prompt' or 'instruction'"
+    with pytest.raises(SpecError, match=says):
+        made(conversation=wrong)
+
+
 # ---- values
 
 

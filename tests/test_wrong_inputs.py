@@ -58,6 +58,19 @@ GOOD: Files = {"sums.yaml": TASK, "sums.tsv": ROWS, "mix.yaml": MIXTURE}
 GOOD_CHOICE: Files = {"colours.yaml": CHOICE, "colours.jsonl": COLOURS, "mix.yaml": MIXTURE}
 
 
+TALK = """\
+task: toy/talk
+type: dialogue
+source: {files: talk.jsonl}
+conversation:
+  messages: turns
+  role: from
+  content: value
+"""
+TURNS = '{"turns": [{"from": "human", "value": "1 + 1?"}, {"from": "gpt", "value": "2"}], "topic": "sums"}\n'
+GOOD_TALK: Files = {"talk.yaml": TALK, "talk.jsonl": TURNS, "mix.yaml": MIXTURE}
+
+
 def but(files: Files, **changes: tuple[str, str] | str | bytes | None) -> dict[str, str | bytes]:
     """Some files, but with a text in one of them replaced, another file, or none; `sums_yaml` stands for sums.yaml."""
     files = dict(files)
@@ -1527,6 +1540,110 @@ CASES = [
         "out/data/extra.parquet: is not in the manifest - move it out: trainers would read it",
         before=BUILD,
         then={"out/data/extra.parquet": ""},
+    ),
+    # conversations
+    wrong(
+        "conversation-misspelt",
+        but(
+            GOOD_TALK,
+            talk_yaml=("conversation:\n  messages: turns\n  role: from\n  content: value", "conversation: detec"),
+        ),
+        PLAN,
+        "talk.yaml:4: conversation: should be 'detect', or have one of the keys 'messages', 'prompt' or 'instruction'",
+    ),
+    wrong(
+        "conversation-of-no-form",
+        but(GOOD_TALK, talk_yaml=("messages: turns", "turns: turns")),
+        PLAN,
+        "talk.yaml:4: conversation: should be 'detect', or have one of the keys 'messages', 'prompt' or 'instruction'",
+    ),
+    wrong(
+        "conversation-unknown-key",
+        but(GOOD_TALK, talk_yaml=("  role:", "  rol:")),
+        PLAN,
+        "talk.yaml:6: conversation.rol: unknown key 'rol' - did you mean 'role'?",
+    ),
+    wrong(
+        "conversation-unknown-speaker",
+        but(GOOD_TALK, talk_yaml=("  role: from", "  role: from\n  roles: {agent: assistent}")),
+        PLAN,
+        "talk.yaml:7: conversation.roles.agent: 'assistent' is not one of … - did you mean 'assistant'?",
+    ),
+    wrong(
+        "conversation-without-answers",
+        but(GOOD_TALK, talk_yaml=("messages: turns\n  role: from\n  content: value", "instruction: topic")),
+        PLAN,
+        "talk.yaml:4: conversation.output: is missing",
+    ),
+    wrong(
+        "conversation-unknown-column",
+        but(GOOD_TALK, talk_yaml=("messages: turns", "messages: turn")),
+        PLAN,
+        "talk.yaml:5: conversation.messages: no column 'turn' in talk.jsonl - did you mean 'turns'?",
+    ),
+    wrong(
+        "conversation-unknown-keys-of-turns",
+        but(GOOD_TALK, talk_yaml=("role: from\n  content: value", "role: role\n  content: text")),
+        PLAN,
+        "talk.yaml:6: conversation.role: no key 'role' in the turns of 'turns' - there are from, value",
+        "talk.yaml:7: conversation.content: no key 'text' in the turns of 'turns' - there are from, value",
+    ),
+    wrong(
+        "conversation-of-text",
+        but(GOOD_TALK, talk_yaml=("messages: turns", "messages: topic")),
+        PLAN,
+        "talk.yaml:5: conversation.messages: the column 'topic' holds text, not lists of turns - name …",
+    ),
+    wrong(
+        "conversation-not-found",
+        but(
+            GOOD_TALK,
+            talk_yaml=("conversation:\n  messages: turns\n  role: from\n  content: value\n", "conversation: detect\n"),
+            talk_jsonl='{"topic": "sums", "n": 1}\n',
+        ),
+        PLAN,
+        "talk.yaml:4: conversation: no conversation is found in talk.jsonl, whose columns are topic (text), n (int64)"
+        " - say where the turns stand: …",
+    ),
+    wrong(
+        "conversation-of-a-dialogue-not-found",
+        but(
+            GOOD_TALK,
+            talk_yaml=("conversation:\n  messages: turns\n  role: from\n  content: value\n", ""),
+            talk_jsonl='{"topic": "sums"}\n',
+        ),
+        PLAN,
+        "talk.yaml:3: source: no conversation is found in talk.jsonl, whose columns are topic (text)"
+        " - say where the turns stand: …",
+    ),
+    wrong(
+        "conversation-found-twice",
+        but(
+            GOOD_TALK,
+            talk_yaml=("conversation:\n  messages: turns\n  role: from\n  content: value\n", "conversation: detect\n"),
+            talk_jsonl=TURNS.replace('"topic": "sums"', '"question": "x", "answer": "y"'),
+        ),
+        PLAN,
+        "talk.yaml:4: conversation: more than one thing in talk.jsonl may be the conversation: {messages: turns, …} or"
+        " {prompt: question, completion: answer} - write the one that you mean, e.g. conversation: …",
+    ),
+    wrong(
+        "conversation-none-usable",
+        but(GOOD_TALK, talk_jsonl=TURNS.replace("human", "customer")),
+        PLAN,
+        "talk.yaml:3: source: talk.jsonl: has no usable rows - of 1 rows none is usable (a turn of an unknown role: 1)",
+    ),
+    wrong(
+        "conversation-field-of-its-name",
+        but(GOOD_TALK, talk_yaml=("conversation:", "fields:\n  prompt: topic\nconversation:")),
+        "check -r .",
+        "talk.yaml:5: fields.prompt: 'prompt' comes from the conversation - call the field something else",
+    ),
+    wrong(
+        "conversation-unknown-field",
+        GOOD_TALK | {"talk.yaml": TALK + "templates: [{name: a, input: '{{ promt }}', target: '{{ response }}'}]\n"},
+        "check -r .",
+        "talk.yaml:8: templates[0].input: 'promt' is no field of the task toy/talk - did you mean 'prompt'?",
     ),
     # many at once
     wrong(

@@ -29,6 +29,23 @@ templates:
 licence: CC-BY-4.0
 languages: [en]
 """
+_DIALOGUE = """\
+task: {name}
+type: dialogue
+description: One sentence on what the conversations are about.
+tags: [english]
+source: {{files: {last}.jsonl}}            # or {{path: hub/id, name: config, split: {{train: train}}}}
+conversation: detect                   # or {{messages: COLUMN, role: from, content: value}} …
+# drop: "{{{{ history | length > 9 }}}}"     # rows to leave out, counted
+licence: CC-BY-4.0
+languages: [en]
+"""
+_TALKS = """\
+{"messages": [{"role": "user", "content": "How many legs has a spider?"}, {"role": "assistant", "content": "Eight."}]}
+{"messages": [{"role": "system", "content": "Use one word."}, \
+{"role": "user", "content": "Which planet is closest to the Sun?"}, {"role": "assistant", "content": "Mercury."}, \
+{"role": "user", "content": "And the next?"}, {"role": "assistant", "content": "Venus."}]}
+"""
 _ROWS = "question\tanswer\nHow many legs does a spider have?\teight\nWhich planet is closest to the Sun?\tMercury\n"
 _FAMILY = """\
 family: {name}
@@ -71,10 +88,11 @@ def command(kind: str, name: str, type_: str, into: str) -> None:
         raise UsageError(f"no task type is called {type_!r}", hint=near or f"there are {', '.join(sorted(TASK_TYPES))}")
     last = name.rpartition("/")[2]
     file = Path(into, f"{name}.yaml")
-    text = {"task": _TASK, "family": _FAMILY, "mixture": _MIXTURE}[kind]
+    talks = type_ == "dialogue"
+    text = {"task": _DIALOGUE if talks else _TASK, "family": _FAMILY, "mixture": _MIXTURE}[kind]
     files = {file: text.format(name=name, type=type_, last=last)}
     if kind == "task":
-        files[file.with_name(f"{last}.tsv")] = _ROWS
+        files[file.with_name(f"{last}.{'jsonl' if talks else 'tsv'}")] = _TALKS if talks else _ROWS
     there = [path for path in files if path.exists()]
     if there:
         raise UsageError(f"{there[0]} is there already", hint="choose another name or remove it")

@@ -196,6 +196,8 @@ def _notes_on_rows(prepared: Prepared) -> Iterator[str]:
     """How many rows of the source can be on no card, and why."""
     for reason, count in prepared.dropped.items():
         yield f"{count:,} of {prepared.source_rows:,} rows dropped: {reason}"
+    for repair, count in prepared.repaired.items():
+        yield f"{count:,} of {prepared.source_rows:,} rows repaired: {repair}"
 
 
 def _notes_on_templates(bound: BoundTask, prepared: Prepared, table: pa.Table, indices: Iterable[int]) -> Iterator[str]:

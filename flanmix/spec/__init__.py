@@ -1,6 +1,13 @@
 """What people write down, as frozen values: tasks, families, mixtures."""
 
 from flanmix.spec.base import NAME_PATTERN, SLUG_PATTERN, Spec, Title
+from flanmix.spec.conversations import (
+    Conversation,
+    ConversationColumns,
+    InstructionColumns,
+    MessageColumn,
+    PromptColumns,
+)
 from flanmix.spec.encoding import EncodingKeys
 from flanmix.spec.mixtures import Bounds, Budget, Limits, Mixture, Part, Preset, Stage, TurnTags
 from flanmix.spec.prompts import Prompt, SystemPrompts, Turn, TypeTag
@@ -12,17 +19,22 @@ __all__ = [
     "SLUG_PATTERN",
     "Bounds",
     "Budget",
+    "Conversation",
+    "ConversationColumns",
     "Dialect",
     "EncodingKeys",
     "Family",
     "FileSource",
     "GeneratorSource",
     "HubSource",
+    "InstructionColumns",
     "Limits",
+    "MessageColumn",
     "Mixture",
     "Part",
     "Preset",
     "Prompt",
+    "PromptColumns",
     "Source",
     "Spec",
     "Stage",

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from flanmix.spec.base import Identifier, Name, Slug, Spec, Text, Title
+from flanmix.spec.conversations import Conversation
 from flanmix.spec.prompts import PromptPool, Turn, refuse_out_of_turn, spoken, texts_of_pool
 from flanmix.spec.sources import Source, TableSource
 
@@ -138,6 +139,9 @@ class Task(Spec):
     expression; without it the templates use the columns as they are. Rows for which `drop` holds are left out
     and counted.
 
+    `conversation` says where the turns of a conversation stand, or `detect`. Its templates then use `prompt` and
+    `response` (the last two turns), `system` and `history`, and what is in `fields`.
+
     >>> Task("toy/sum", type="arithmetic", source=[{"question": "1 + 1?", "answer": "2"}]).name
     'toy/sum'
     """
@@ -149,6 +153,7 @@ class Task(Spec):
     tags: tuple[Slug, ...] = ()
     source: Source
     fields: dict[Identifier, Text | tuple[str, ...]] | None = None
+    conversation: Conversation | None = None
     drop: Text | None = None
     templates: TemplateUse = TemplateUse()
     licence: str | None = None

@@ -31,6 +31,15 @@ def test_a_new_task_is_checked_shown_and_previewed_as_it_is(empty: Path, good: F
     assert yaml.safe_load(good("show animals/legs -r .").out)["type"] == "closed_book_qa"
 
 
+def test_a_new_dialogue_holds_conversations(empty: Path, good: Flanmix) -> None:
+    assert good("new task small/talk --type dialogue").out == "small/talk.yaml\nsmall/talk.jsonl\n"
+    good("check -r .")
+    shown = good("preview small/talk -r . --rows 2").out
+    assert "And the next?" in shown
+    assert "Eight." in shown
+    assert yaml.safe_load(good("show small/talk -r .").out)["conversation"] == "detect"
+
+
 def test_new_files_make_a_mixture_that_builds(empty: Path, good: Flanmix) -> None:
     good("new task animals/legs")
     good("new family riddles")
