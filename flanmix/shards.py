@@ -15,7 +15,6 @@ from typing import Any, Literal, Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from xxhash import xxh3_128
 
 from flanmix.assembling import CHAT_COLUMNS
@@ -23,8 +22,9 @@ from flanmix.canonical import canonical_json
 from flanmix.durable import write_text, written_whole
 from flanmix.examples import Examples, Slice
 from flanmix.finishing import TOKEN_COUNTS, Finished, Finishing, Output
-from flanmix.layouts import METADATA, repetitive_of, schema_of
+from flanmix.layouts import METADATA, schema_of
 from flanmix.mapped import RowFile
+from flanmix.parquet import parquet_writer
 from flanmix.plan import Plan
 
 Format = Literal["parquet", "arrow"]
@@ -219,21 +219,12 @@ class _Writer:
     """Writes rendered rows, laid out in a job's schema, to a Parquet or Arrow file."""
 
     def __init__(self, place: Path | pa.NativeFile, job: Job) -> None:
-        layout, metadata = job.output.layout, job.output.metadata
-        schema = schema_of(layout, metadata=metadata)
-        where = str(place) if isinstance(place, Path) else place
+        schema = schema_of(job.output.layout, metadata=job.output.metadata)
         self._writer: Any
         if job.format == "parquet":
-            self._writer = pq.ParquetWriter(
-                where,
-                schema,
-                compression="zstd",
-                use_dictionary=repetitive_of(layout, metadata=metadata) or False,
-                write_page_checksum=True,
-                write_statistics=METADATA.names if metadata and layout != "packed" else False,
-            )
+            self._writer = parquet_writer(place, schema, job.output.layout)
         else:
-            self._writer = pa.ipc.new_file(where, schema)
+            self._writer = pa.ipc.new_file(str(place) if isinstance(place, Path) else place, schema)
 
     def write_groups(self, tables: list[pa.Table]) -> None:
         """Write each table as one row group, or one batch."""

@@ -57,6 +57,21 @@ PLAIN = "plain"
 ROW = "fm_row"
 """The column that says which row of its source a row is, from 0."""
 
+TRAINERS = (
+    "trl",
+    "axolotl",
+    "llama-factory",
+    "open-instruct",
+    "openrlhf",
+    "oumi",
+    "automodel",
+    "llm-foundry",
+    "litdata",
+    "mds",
+    "levanter",
+)
+"""What `flanmix export` writes for and `flanmix check --for` knows."""
+
 
 TURN_FIELDS = ("prompt", "response", "system", "history")
 """The fields of every conversation: its last two turns, its system text and the pairs of turns before."""
