@@ -43,9 +43,13 @@ def complaints(error: ValidationError, model: type[BaseModel], data: Any, origin
     for path, items in at.items():
         deeper = any(other[: len(path)] == path and len(other) > len(path) for other in at)
         wholes = [item for item in items if item["type"] in _KINDS]
+        others = [item for item in items if item["type"] not in _KINDS]
+        if any(isinstance(item["input"], str) or item["type"] in _IS_EMPTY for item in others):
+            wholes = []  # of a union, the member that takes such a value is meant
+        elif wholes or deeper:
+            others = [item for item in others if item["type"] != "literal_error"]
         if wholes and not deeper:
             problems.append(origin.problem(_should_be(" or ".join(dict.fromkeys(map(_kind, wholes))), wholes[0]), path))
-        others = [item for item in items if item["type"] not in _KINDS]
         if deeper:  # only valid items are counted, and invalid ones tell themselves
             others = [item for item in others if item["type"] != "too_short"]
         problems += [origin.problem(*_said(item, path, model)) for item in others]

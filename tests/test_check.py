@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flanmix.bound import BoundTask
-from flanmix.check import OPTIONS, fields_of, problems_of, refuse_problems, variables_of
+from flanmix.check import OPTIONS, explained, fields_of, problems_of, refuse_problems, variables_of
 from flanmix.errors import TemplateError
 from flanmix.registry import Registry, load_registry
 from flanmix.spec import Task, Template
@@ -206,3 +206,43 @@ def test_the_names_used_are_those_of_input_target_and_guard() -> None:
     assert variables_of(python_task("{{ q }}{% for x in l %}{{ x }}{% endfor %}", when="{{ w > 1 }}")) == set("qalw")
     fields = {"q": "q", "a": "a", "unused": "u"}
     assert variables_of(python_task("{{ q }} {{ range(3) | list }}", fields=fields)) == {"q", "a"}
+
+
+# ---- texts of turns and system prompts
+
+TALKING = """\
+templates:
+  - name: talk
+    system:
+      - Be brief.
+      - weight: 2
+        text: |-
+          Be kind.
+          {{ %s }}
+    turns:
+      - user: "{{ premise }}"
+      - assistant: |-
+          Well,
+          {{ %s }}
+      - {user: "Why?", assistant: "{%% macro m() %%}{{ answer }}{%% endmacro %%}{{ m() }}"}
+"""
+FIELDS = "fields: {premise: p, answer: a, note: n}\n"
+
+
+def test_every_text_of_a_template_is_checked_at_its_own_line(tmp_path: Path) -> None:
+    assert problems(tmp_path, HEAD + FIELDS + TALKING % ("note", "answer")) == []
+    assert problems(tmp_path, HEAD + FIELDS + TALKING % ("nte", "answr")) == [
+        "toy.yaml:12: templates[0].system[1].text: 'nte' is no field of the task toy - did you mean 'note'?",
+        "toy.yaml:17: templates[0].turns[1].assistant: 'answr' is no field of the task toy - did you mean 'answer'?",
+    ]
+
+
+def test_the_names_used_are_those_of_all_texts(tmp_path: Path) -> None:
+    assert variables_of(read(tmp_path, HEAD + TALKING % ("note", "answer"))) == {"premise", "answer", "note"}
+
+
+def test_what_makes_a_turn_go_by_rows_is_told_with_its_place(tmp_path: Path) -> None:
+    (item,) = read(tmp_path, HEAD + TALKING % ("note", "answer")).templates
+    found = explained(item)
+    assert (found.engine, found.construct) == ("rows", "'macro'")
+    assert found.place.removeprefix(f"{tmp_path}/") == "toy.yaml:17: templates[0].turns[2].assistant"

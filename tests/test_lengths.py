@@ -1,6 +1,7 @@
 """Lengths per task and template: a seeded sample, or all rows, kept in the cache by content."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,12 @@ import numpy as np
 import pytest
 
 import flanmix as fm
+from flanmix.examples import Examples
 from flanmix.lengths import Length, Lengths, Moments, TaskRows
 from flanmix.mapped import Mapped
+from flanmix.prompting import Prompting
 from flanmix.render import render_pair
+from flanmix.spec import Prompt
 from flanmix.tokenizing import Counting, Tokenizer
 from tests.toy_tokens import KINDS, LINES, planned_by_hand, task, tokenizer, tokens_of
 
@@ -238,3 +242,51 @@ def test_moments_add_up() -> None:
     assert one + two == Moments(3, 2, 9, 41, 5, 13)
     assert (one + two).plus(1) == Moments(3, 2, 11, 36 + 25, 5, 13)
     assert Length("t", "x", 3, {0: one, 2: two}).tokens == 4.5
+
+
+# ---- system prompts and earlier turns
+
+TALK = fm.Template(
+    "talk",
+    system=["", {"text": "Be {{ a }}.", "weight": 2}],
+    turns=[
+        {"user": "{{ q }}", "assistant": "{{ 'ok' if n % 5 else '' }}"},
+        {"user": "Why {{ n }}?", "assistant": "{{ a }}"},
+    ],
+)
+ASKED = [
+    Prompting(),
+    Prompting((Prompt("Help the user."), Prompt("No.", weight=2)), 0.5, "prefix", 0.3),
+    Prompting((Prompt("Help the user."),), 1.0, "system", 0.5),
+]
+
+
+@pytest.mark.parametrize("prompting", ASKED)
+@pytest.mark.parametrize("template", [ASK, TALK])
+def test_all_that_is_said_is_counted_and_the_last_answer_alone_carries_loss(
+    template: fm.Template, prompting: Prompting
+) -> None:
+    """Where every row is measured, and the plan draws every row once."""
+    plan, files = planned_by_hand({"toy": 150}, task("toy", rows(), template))
+    plan = replace(plan, prompting=prompting)
+    found = Lengths(tokenizer(), Counting(None, 1), seed=7, prompting=prompting).of(
+        TaskRows(plan.tasks[0], files[0]), 0
+    )
+    table = Examples(plan, files).slice(0, 150).table
+    assert (found.rows, found.kept) == (150, table.num_rows)
+    said = [
+        sum(tokens_of(row.get(name, "")) for name in ("input", "target", "system"))
+        + sum(tokens_of(text) for pair in row.get("history", ()) for text in pair.values())
+        for row in table.to_pylist()
+    ]
+    assert found.target == sum(tokens_of(text) for text in table.column("target").to_pylist()) / len(said)
+    # the draws are the same 150, but other rows have them: what differs is the length of the fields in the system text
+    assert found.tokens == pytest.approx(sum(said) / len(said) + 1, rel=0.02)
+
+
+def test_what_is_counted_is_kept_apart_by_what_is_asked_for() -> None:
+    plan, files = planned_by_hand({}, task("toy", rows(), ASK))
+    found = TaskRows(plan.tasks[0], files[0])
+    for _ in range(2):
+        means = [Lengths(tokenizer(), seed=7, prompting=asked).of(found, 0).tokens for asked in ASKED]
+        assert len(set(means)) == len(ASKED)

@@ -618,3 +618,55 @@ class TestTheDialectPromptsource:
         shown = [each.turns[1].text for each in preview(task, rows=5).cards]
         plan = fm.Mixture("m", parts=[fm.Part("toy/task")]).plan(Registry().with_specs(task.task), rows=5, seed=0)
         assert sorted(shown) == sorted(plan[position].target for position in range(5))
+
+
+# ---- turns and system prompts
+
+TALK = Template(
+    "talk",
+    system=["", {"text": "You are {{ a }}.", "weight": 3}],
+    turns=[{"user": "{{ q }}", "assistant": "{{ a }}"}, {"user": "Why?", "assistant": "{{ why }}"}],
+)
+
+
+def test_a_card_shows_all_that_is_said_in_its_order_with_its_fields() -> None:
+    (made,) = preview(_task([{"q": "Sky?", "a": "blue", "why": "air"}], TALK)).cards
+    assert [(turn.role, turn.text, turn.problem) for turn in made.turns] == [
+        ("System, in 25% of rows", "", None),
+        ("System, in 75% of rows", "You are blue.", None),
+        ("User", "Sky?", None),
+        ("Assistant", "blue", None),
+        ("Input", "Why?", None),
+        ("Target", "air", None),
+    ]
+    assert made.turns[1].runs == (Run("You are "), Run("blue", ("a",)), Run("."))
+    shown = Preview((made,))
+    for text in ("System, in 75% of rows", "User", "Assistant", "Sky?"):
+        assert text in str(shown)
+        assert text in shown._repr_html_()
+
+
+def test_a_single_system_prompt_is_in_all_rows() -> None:
+    (made,) = preview(_task([{"q": "x", "a": "y"}], Template("t", input="{{ q }}", target="{{ a }}", system="S"))).cards
+    assert [turn.role for turn in made.turns] == ["System", "Input", "Target"]
+
+
+def test_an_earlier_turn_that_a_build_cannot_use_says_so() -> None:
+    (made,) = preview(_task([{"q": " ", "a": [], "why": "w"}], Template(
+        "talk", turns=[{"user": "{{ q }}", "assistant": "{{ a[0] }}"}, {"user": "b", "assistant": "c"}]
+    ))).cards  # fmt: skip
+    problems = [str(turn.problem) for turn in made.turns]
+    assert problems[0].startswith("Blank: a build leaves this row out")
+    assert "outside a list" in problems[1]
+    assert problems[2:] == ["None", "None"]
+
+
+def test_a_row_of_a_conversation_is_shown_with_what_it_brings_along() -> None:
+    task = _task([{}], Template("talk", input="{{ input }}", target="{{ target }}"))
+    row = {"input": "i", "target": "t", "system": "s", "history": [{"user": "u", "assistant": "v"}]}
+    made = card(task, task.templates[0], row, 3, conversation=True)
+    assert [(turn.role, turn.text) for turn in made.turns] == [
+        ("System", "s"), ("User", "u"), ("Assistant", "v"), ("Input", "i"), ("Target", "t"),
+    ]  # fmt: skip
+    alone = card(task, task.templates[0], {**row, "system": "", "history": []}, 3, conversation=True)
+    assert [turn.role for turn in alone.turns] == ["Input", "Target"]

@@ -23,12 +23,17 @@ from flanmix.spec import (
     Limits,
     Mixture,
     Part,
+    Prompt,
     Spec,
     Stage,
+    SystemPrompts,
     TableSource,
     Task,
     Template,
+    Turn,
+    TypeTag,
 )
+from flanmix.spec.prompts import prompts_of
 
 ASK = Template("ask", input="{{ q }}", target="{{ a }}")
 SOURCE = {"path": "nyu-mll/glue"}
@@ -97,6 +102,7 @@ def test_a_spec_cannot_be_changed() -> None:
     [
         *(Template, Family, Task, Part, Mixture, Stage, Limits, Bounds),
         *(HubSource, FileSource, TableSource, GeneratorSource),
+        *(Turn, Prompt, SystemPrompts, TypeTag),
     ],
 )
 def test_an_unknown_key_is_an_error_everywhere(spec: type[Spec]) -> None:
@@ -186,6 +192,34 @@ def test_templates_come_from_the_family_of_the_type_unless_said_otherwise() -> N
 def test_a_template_has_no_empty_text(key: str) -> None:
     with pytest.raises(SpecError):
         Template(**{"name": "x", "input": "i", "target": "t", key: ""})
+
+
+def test_turns_may_be_cut_into_mappings_as_one_likes() -> None:
+    one = [{"user": "a"}, {"assistant": "b"}, {"user": "c", "assistant": "d"}]
+    other = [{"user": "a", "assistant": "b"}, {"user": "c"}, {"assistant": "d"}]
+    for turns in (one, other):
+        talk = Template("talk", turns=turns)
+        assert list(talk.texts.values()) == ["a", "b", "c", "d"]
+        assert [talk.texts[key] for key in talk.pair] == ["c", "d"]
+        assert [[talk.texts[key] for key in pair] for pair in talk.earlier] == [["a", "b"]]
+
+
+def test_the_texts_of_a_template_carry_the_keys_under_which_they_are_written() -> None:
+    keys = {
+        "system": Template("t", input="i", target="t", system="s"),
+        "system[0] system[1].text": Template("t", input="i", target="t", system=["s", {"text": "", "weight": 2}]),
+    }
+    for names, template in keys.items():
+        assert list(template.texts) == [*names.split(), "input", "target"]
+        assert template.earlier == ()
+    talk = Template("t", turns=[{"user": "u", "assistant": "a"}], system="s")
+    assert talk.texts == {"system": "s", "turns[0].user": "u", "turns[0].assistant": "a"}
+
+
+def test_a_pool_has_the_weights_it_is_given_and_1_otherwise() -> None:
+    assert prompts_of(None) == ()
+    assert prompts_of("a") == (Prompt("a"),)
+    assert [prompt.weight for prompt in prompts_of(("a", Prompt("b", weight=0.5)))] == [1, 0.5]
 
 
 def test_a_field_is_a_text_or_a_list_of_texts() -> None:

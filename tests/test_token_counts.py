@@ -12,6 +12,7 @@ import pytest
 import flanmix as fm
 from flanmix.examples import Examples
 from flanmix.plan import Plan
+from flanmix.prompting import Prompting
 from flanmix.token_budget import TaskLength
 from flanmix.token_counts import Count, PlannedTokens, count_tokens
 from flanmix.tokenizing import Counting
@@ -120,3 +121,31 @@ def test_what_is_no_shard_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": ["x"]}), tmp_path / "y.parquet")
     with pytest.raises(fm.BuildError, match=r"y\.parquet: has no column of texts that is known"):
         count_tokens([tmp_path / "y.parquet"], tokenizer())
+
+
+def test_what_stands_before_an_instruction_is_counted_too(tmp_path: Path) -> None:
+    rows = [
+        {"instruction": "fox", "input": "", "output": "42", "system": "dog",
+         "history": [["12 + 30?", "東京"], ["a", "b c"]]},
+        {"instruction": "fox", "input": "", "output": "42", "system": "", "history": []},
+    ]  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "x.parquet")
+    found = count_tokens([tmp_path / "x.parquet"], tokenizer(), Counting(None, extra=1))
+    before = sum(map(tokens_of, ("dog", "12 + 30?", "東京", "a", "b c")))
+    pair = tokens_of("fox") + tokens_of("42") + 1
+    assert found == {"": Count(2, 2 * pair + before, 2 * tokens_of("42"))}
+
+
+def test_planned_rows_are_counted_with_all_that_is_said_in_them() -> None:
+    pair = {"user": "{{ question }}", "assistant": "{{ answer }}"}
+    talk = fm.Template("talk", turns=[pair, pair], system=["", "Add up."])
+    spec = SUMS.model_copy(update={"templates": SUMS.templates.model_copy(update={"add": (talk,)})})
+    plan, files = planned_by_hand({spec.name: 90}, spec)
+    plan = dataclasses.replace(plan, prompting=Prompting(tag="prefix", tag_share=0.5))
+    (found,) = PlannedTokens(files, tokenizer(), Counting(None, 1)).of(plan)
+    texts = []
+    for row in Examples(plan, files).slice(0, 90).table.to_pylist():
+        texts += [row["system"], row["input"], row["target"]]
+        texts += [text for said in row["history"] for text in said.values()]
+    assert found.tokens == sum(map(tokens_of, texts)) + 90
+    assert sum(text.startswith("Task: arithmetic\n\n") for text in texts) in range(42, 49)

@@ -116,6 +116,11 @@ def wrong(id: str, files: Files, command: str, *says: str, **more: object) -> Wr
     return replace(Wrong(id, files, command, says), **more)
 
 
+def talk(keys: str) -> Files:
+    """A template with other keys than `input` and `target`."""
+    return but(GOOD, sums_yaml=('input: "{{ question }}"\n    target: "{{ answer }}"', keys))
+
+
 BUILD = "build mix.yaml -o out -q"
 PLAN = "plan mix.yaml"
 ALIASES = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
@@ -429,6 +434,129 @@ CASES = [
         but(GOOD, sums_yaml=('    target: "{{ answer }}"\n', "")),
         PLAN,
         "sums.yaml:6: templates[0]: a template needs 'target' - write the text under that key",
+    ),
+    # Turns, system prompts, type tags
+    *(
+        wrong(f"turns-{id}", talk(keys), PLAN, *says)
+        for id, keys, *says in (
+            ("empty", "turns: []", "sums.yaml:7: templates[0].turns: is empty - give one at least"),
+            ("no-list", "turns: hi", "sums.yaml:7: templates[0].turns: should be a list, not 'hi'"),
+            (
+                "assistant-first",
+                "turns: [{assistant: hi}]",
+                "sums.yaml:7: templates[0].turns: turns[0].assistant is the first to speak - turns are the user's …",
+            ),
+            (
+                "twice-the-user",
+                "turns: [{user: a}, {user: b, assistant: c}]",
+                "sums.yaml:7: templates[0].turns: after turns[0].user comes turns[1].user - turns are the user's …",
+            ),
+            (
+                "no-answer",
+                "turns: [{user: a, assistant: b}, {user: c}]",
+                "sums.yaml:7: templates[0].turns: turns[1].user has no answer - end on a turn of the assistant",
+            ),
+            (
+                "answer-before-question",
+                "turns: [{assistant: a, user: b}]",
+                "sums.yaml:7: templates[0].turns[0]: 'assistant' stands before 'user' - write the user's text first, …",
+            ),
+            (
+                "nobody",
+                "turns: [{}]",
+                "sums.yaml:7: templates[0].turns[0]: a turn needs 'user' or 'assistant' - write the text under …",
+            ),
+            (
+                "unknown-key",
+                "turns: [{usr: a, assistant: b}]",
+                "sums.yaml:7: templates[0].turns[0].usr: unknown key 'usr' - did you mean 'user'?",
+            ),
+            (
+                "empty-text",
+                "turns: [{user: '', assistant: b}]",
+                "sums.yaml:7: templates[0].turns[0].user: is empty - write something, or leave the key out",
+            ),
+            (
+                "number",
+                "turns: [{user: 5, assistant: b}]",
+                "sums.yaml:7: templates[0].turns[0].user: should be text (put it in quotes), not 5",
+            ),
+            (
+                "and-input",
+                "input: a\n    turns: [{user: a, assistant: b}]",
+                "sums.yaml:6: templates[0]: 'input' and 'turns' stand for the same - keep one of them",
+            ),
+            (
+                "of-a-dialect",
+                "dialect: promptsource\n    jinja: a ||| b\n    turns: [{user: a, assistant: b}]",
+                "sums.yaml:6: templates[0]: 'turns' is no key of the dialect promptsource - see 'dialect' in …",
+            ),
+            (
+                "two-problems",
+                'turns:\n      - user: |-\n          a\n          {{ qestion }}\n        assistant: "{{ a | uper }}"',
+                "sums.yaml:10: templates[0].turns[0].user: 'qestion' is no field of the … - did you mean 'question'?",
+                "sums.yaml:11: templates[0].turns[0].assistant: No filter named 'uper'. - did you mean 'upper'?",
+            ),
+        )
+    ),
+    *(
+        wrong(
+            f"template-system-{id}", but(GOOD, sums_yaml=TASK + f"    system: {value}\n"), PLAN, f"sums.yaml:9: {says}"
+        )
+        for id, value, says in (
+            ("empty", "''", "templates[0].system: is empty - write something, or leave the key out"),
+            ("no-prompts", "[]", "templates[0].system: is empty - give one at least"),
+            ("weight", "[{text: a, weight: 0}]", "templates[0].system[0].weight: should be more than 0, not 0"),
+            (
+                "key",
+                "[{text: a, wieght: 1}]",
+                "templates[0].system[0].wieght: unknown key 'wieght' - did you mean 'weight'?",
+            ),
+            ("without", "[{weight: 2}]", "templates[0].system[0].text: is missing"),
+            ("number", "5", "templates[0].system: should be text (put it in quotes) or a list, not 5"),
+            ("mapping", "{text: a}", "templates[0].system: should be text or a list, not 'key: value' lines"),
+            ("name", '"{{ answr }}"', "templates[0].system: 'answr' is no field of the … - did you mean 'answer'?"),
+            ("pool", '[a, {text: "{{ b }}"}]', "templates[0].system[1].text: 'b' is no field of the task …"),
+        )
+    ),
+    *(
+        wrong(
+            f"mixture-{id}", but(GOOD, mix_yaml=MIXTURE + line + "\n"), PLAN, *(f"mix.yaml:5: {each}" for each in says)
+        )
+        for id, line, *says in (
+            ("system-empty", "system: ''", "system: is empty - write something, or leave the key out"),
+            ("system-none", "system: []", "system: is empty - give one at least"),
+            ("system-share", "system: {share: 1.5, prompts: [a]}", "system.share: should be 1 or less, not 1.5"),
+            ("system-only-share", "system: {share: 0.5}", "system.prompts: is missing"),
+            (
+                "system-key",
+                "system: {shares: 1, prompts: a}",
+                "system.shares: unknown key 'shares' - did you mean 'share'?",
+            ),
+            ("system-weight", "system: [{text: a, weight: 0}]", "system[0].weight: should be more than 0, not 0"),
+            (
+                "system-jinja",
+                "system: [a, 'Be {{ a }}.']",
+                "system: a mixture's system prompts are plain text, and one holds '{{' - write Jinja into …",
+            ),
+            (
+                "tag-word",
+                "type_tag: prefixed",
+                "type_tag: 'prefixed' is not one of 'prefix', … - did you mean 'prefix'?",
+            ),
+            ("tag-as", "type_tag: {as: sytem}", "type_tag.as: 'sytem' is not one of … - did you mean 'system'?"),
+            ("tag-only-share", "type_tag: {share: 0.5}", "type_tag.as: is missing"),
+            ("tag-share", "type_tag: {as: prefix, share: 2}", "type_tag.share: should be 1 or less, not 2"),
+            ("tag-key", "type_tag: {as: prefix, shar: 1}", "type_tag.shar: unknown key 'shar' - did you mean 'share'?"),
+            ("tag-list", "type_tag: [prefix]", "type_tag: should be 'key: value' lines, not a list"),
+            ("tag-plural", "type_tags: prefix", "type_tags: unknown key 'type_tags' - did you mean 'type_tag'?"),
+        )
+    ),
+    wrong(
+        "turn-fails-on-row",
+        talk('turns: [{user: "{{ 4 / (4 - answer | int) }}", assistant: a}, {user: b, assistant: c}]'),
+        BUILD,
+        "sums.yaml:7: templates[0].turns[0].user: row 1 of the task toy/sums: division by zero - guard the template …",
     ),
     wrong(
         "missing-source-kind",

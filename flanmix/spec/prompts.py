@@ -1,7 +1,7 @@
 """What may stand before a row's last two turns: earlier turns, system prompts, the task's type."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -36,7 +36,7 @@ class Prompt(Spec):
     weight: Positive = 1.0
 
 
-PromptPool = Text | tuple[str | Prompt, ...]
+PromptPool = Text | Annotated[tuple[str | Prompt, ...], Field(min_length=1)]
 """One system prompt, or several to draw from."""
 
 
@@ -48,7 +48,7 @@ class SystemPrompts(Spec):
     """
 
     head: ClassVar[str] = "prompts"
-    prompts: PromptPool = Field(min_length=1)
+    prompts: PromptPool
     share: Share = 1.0
 
 

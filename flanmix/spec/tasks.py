@@ -58,7 +58,7 @@ class Template(Spec):
     input: Text | None = None
     target: Text | None = None
     turns: tuple[Turn, ...] | None = Field(default=None, min_length=1)
-    system: PromptPool | None = Field(default=None, min_length=1)
+    system: PromptPool | None = None
     when: Text | None = None
     tags: tuple[Slug, ...] = ()
     dialect: Dialect = "native"

@@ -12,6 +12,8 @@ import yaml
 
 from flanmix import __version__
 from flanmix.cli import COMMANDS
+from flanmix.cli.build import _shown
+from flanmix.examples import Example
 
 Flanmix = Callable[[str], Any]
 TOYS = ["toy/colours", "toy/sums"]
@@ -427,3 +429,13 @@ def test_every_bundled_template_goes_by_columns(good: Flanmix) -> None:
     records = json.loads(good("check --explain --format json").out)
     assert len(records) > 200
     assert {record["engine"] for record in records} == {"columns"}
+
+
+def test_a_shown_row_tells_all_that_is_said_in_it() -> None:
+    row = Example(4, "toy", "nli", "talk", 2, 0, "Why?", "So.", system="Be brief.", history=(("Hi", "Hello"),))
+    assert _shown(row) == (
+        "--- row 4: toy, template talk, source row 2\n[system]\nBe brief.\n[user]\nHi\n[assistant]\nHello\n"
+        "[input]\nWhy?\n[target]\nSo."
+    )
+    plain = Example(4, "toy", "nli", "talk", 2, 0, "Why?", "So.")
+    assert _shown(plain) == "--- row 4: toy, template talk, source row 2\n[input]\nWhy?\n[target]\nSo."
