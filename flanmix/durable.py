@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,26 @@ def written_whole(file: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(file.parent)
+
+
+@contextmanager
+def folder_whole(folder: Path) -> Iterator[Path]:
+    """A temporary folder beside, which becomes `folder` (new, or empty) when the block ends well; otherwise it goes."""
+    temporary = folder.parent / f".{folder.name}.{uuid4().hex[:8]}.tmp"
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        for place in [*temporary.rglob("*"), temporary]:
+            if place.is_dir():
+                sync_folder(place)
+            else:
+                with place.open("rb+") as stream:
+                    os.fsync(stream.fileno())
+        os.replace(temporary, folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    sync_folder(folder.parent)
 
 
 def sync_folder(folder: Path) -> None:

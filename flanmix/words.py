@@ -44,6 +44,21 @@ PLAIN = "plain"
 ROW = "fm_row"
 """The column that says which row of its source a row is, from 0."""
 
+TRAINERS = (
+    "trl",
+    "axolotl",
+    "llama-factory",
+    "open-instruct",
+    "openrlhf",
+    "oumi",
+    "automodel",
+    "llm-foundry",
+    "litdata",
+    "mds",
+    "levanter",
+)
+"""What `flanmix export` writes for and `flanmix check --for` knows."""
+
 
 def count_of(number: int, noun: str) -> str:
     """A number of things in words.

@@ -17,9 +17,9 @@ LAYERS: Mapping[str, str] = {
         packing packing.* plan rates rates.* recipe refusals render render.* select shuffled token_budget
     """,
     "I/O": """
-        binding chat.encode chat.guard chat.library computed durable examples executors executors.* fields folder
-        importers importers.* lengths manifest mapped measuring planner prepare publish registry shards sizing
-        sources sources.* stages token_counts tokenizing undo weights yamlio
+        binding chat.encode chat.guard chat.library computed durable examples executors executors.* exports exports.*
+        fields folder importers importers.* lengths manifest mapped measuring planner prepare publish registry
+        shards sizing sources sources.* stages token_counts tokenizing undo weights yamlio
     """,
     "faces": "__init__ __main__ api api.* build cli cli.* preview preview.* report",
 }

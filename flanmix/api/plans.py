@@ -15,6 +15,7 @@ from flanmix.canonical import canonical_json
 from flanmix.changes import changes
 from flanmix.errors import UsageError, did_you_mean
 from flanmix.examples import Example, Examples
+from flanmix.exports.export import Export, export
 from flanmix.folder import clear
 from flanmix.planner import Planned, plan_mixture, plan_stages
 from flanmix.report import PlanTable, changes_table, one_below_the_other, plan_facts, plan_records, plan_table, why
@@ -276,6 +277,14 @@ class Built:
     def verify(self) -> dict[str, Any]:
         """Check every file against the manifest; raises `BuildError` with all that differs."""
         return manifest.verify(self.folder)
+
+    def export(self, out: str | Path, *, trainer: str, layout: str | None = None, strict: bool = False) -> Export:
+        """Write the rows into a new folder as a trainer reads them, with its config, and check them against its traps.
+
+        `layout` is one that the trainer reads, in place of the build's own or the trainer's best; `strict` leaves out
+        the fm_ columns. Raises `FlanmixError`; then nothing is written.
+        """
+        return export(self.folder, out, trainer=trainer, layout=layout, strict=strict)
 
 
 def plan_of(mixture: spec.Mixture, tasks: registry.Registry, *, relax: bool = False) -> "Plan":

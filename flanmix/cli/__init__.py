@@ -19,11 +19,12 @@ COMMANDS = {
     "show": "Show one task, family or mixture with its templates.",
     "new": "Write a task, family or mixture file to start from.",
     "import": "Write the templates of another collection as families.",
-    "check": "Check every file without reading data.",
+    "check": "Check every file without reading data, or a folder for a trainer.",
     "preview": "Show rendered rows, coloured by field.",
     "plan": "Show how many rows each task gives, and why.",
     "build": "Build a mixture into a folder.",
     "verify": "Check a built folder against its manifest.",
+    "export": "Write a built folder as a trainer reads it.",
 }
 """The commands and what `flanmix --help` says of them; a command's module is imported when it runs."""
 

@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 from flanmix.errors import FlanmixError, Problem, SpecError, UsageError
 from flanmix.registry import Registry, load_registry, read_file, read_registry
 from flanmix.spec import Mixture
+from flanmix.words import TRAINERS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -90,6 +91,11 @@ def complete_mixtures(context: click.Context, parameter: click.Parameter, text: 
     """Names of mixtures and YAML files, for the shell."""
     names = [CompletionItem(name) for name in sorted(_known(context).mixtures) if name.startswith(text)]
     return [*names, CompletionItem(text, type="file")]
+
+
+def complete_trainers(context: click.Context, parameter: click.Parameter, text: str) -> list[CompletionItem]:
+    """Names of trainers, for the shell."""
+    return [CompletionItem(name) for name in TRAINERS if name.startswith(text)]
 
 
 def _known(context: click.Context) -> Registry:
