@@ -9,7 +9,12 @@ from flanmix.exports.trap import FolderTrap
 
 _SHAREGPT = "field_messages: conversations, message_property_mappings: {role: from, content: value}"
 _TRAINED = "roles_to_train: [assistant], train_on_eos: turn"
-_PAIR = 'field_instruction: prompt, field_output: completion, format: "{instruction}", no_input_format: "{instruction}"'
+_PAIR = """\
+    type:
+      field_instruction: prompt
+      field_output: completion
+      format: "{instruction}"
+      no_input_format: "{instruction}\""""
 _ENTRIES = {
     "messages": (f"type: chat_template, split: train, {_TRAINED}",),
     "sharegpt": (f"type: chat_template, split: train, {_SHAREGPT}, {_TRAINED}",),
@@ -21,7 +26,7 @@ _ENTRIES = {
 
 def _write(data: Exported) -> Mapping[str, str]:
     if data.layout == "prompt_completion":
-        entry = [f"  - path: {data.folder}", "    split: train", f"    type: {{{_PAIR}}}"]
+        entry = [f"  - path: {data.folder}", "    split: train", _PAIR]
     else:
         entry = [f"  - {{path: {data.folder}, {', '.join(_ENTRIES[data.layout])}}}"]
     lines = [

@@ -110,11 +110,11 @@ def _places(folder: Path) -> list[Path]:
     """
     if (folder / EXPORT).is_file():
         return [folder / str(_facts(folder / EXPORT).get("folder", "."))]
+    if _shards(folder)[1]:
+        return [folder]
     if (folder / manifest.FILE).is_file():
         stages = manifest.read(folder).get("stages")
         return [folder / stage / DATA for stage in stages] if stages else [folder / DATA]
-    if _shards(folder)[1]:
-        return [folder]
     below = [place for place in sorted(folder.iterdir()) if place.is_dir() and not place.is_symlink()]
     return [found for place in below if not hidden(place.name) for found in _places(place)]
 
