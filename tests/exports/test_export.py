@@ -133,6 +133,7 @@ dataset:
   _target_: nemo_automodel.components.datasets.llm.chat_dataset.ChatDataset
   path_or_dataset_id: messages-DIGEST
   split: train
+  mask_generation_prompt: true  # without it the head of the assistant's turn is trained, too
 """,
     ("llm-foundry", "llm_foundry.yaml"): """\
 # the part of an llm-foundry config that is about data; run it in this folder
