@@ -464,6 +464,14 @@ def test_tokens_cannot_be_made_into_texts(trainer: str, layout: str | None, tmp_
     assert not (tmp_path / "out").exists()
 
 
+def test_the_folder_that_one_is_in_is_refused(built: fm.Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path / "out")
+    with pytest.raises(BuildError, match="is the folder that you are in - name another, or go out of it"):
+        built.export(".", trainer="trl")
+    assert not [*(tmp_path / "out").iterdir()]
+
+
 def test_a_folder_that_holds_something_is_refused_and_an_empty_one_taken(built: fm.Built, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
