@@ -15,6 +15,7 @@ def _write(data: Exported) -> Mapping[str, str]:
         "  _target_: nemo_automodel.components.datasets.llm.chat_dataset.ChatDataset",
         f"  path_or_dataset_id: {data.folder}",
         "  split: train",
+        "  mask_generation_prompt: true  # without it the head of the assistant's turn is trained, too",
     ]
     return {"automodel.yaml": "\n".join([*lines, ""])}
 

@@ -69,6 +69,8 @@ def _refuse_place(folder: Path, out: Path) -> None:
         raise BuildError(Problem("is a file", file=str(out), hint=hint))
     if out.is_dir() and any(out.iterdir()):
         raise BuildError(Problem("is not empty", file=str(out), hint=hint))
+    if out.resolve() == Path.cwd():  # the finished folder takes its place: whoever stands in it would see nothing
+        raise BuildError(Problem("is the folder that you are in", file=str(out), hint="name another, or go out of it"))
     if out.resolve().is_relative_to(folder.resolve()):
         raise BuildError(Problem("lies in the build", file=str(out), hint="name a folder outside of it"))
 

@@ -133,6 +133,7 @@ dataset:
   _target_: nemo_automodel.components.datasets.llm.chat_dataset.ChatDataset
   path_or_dataset_id: messages-DIGEST
   split: train
+  mask_generation_prompt: true  # without it the head of the assistant's turn is trained, too
 """,
     ("llm-foundry", "llm_foundry.yaml"): """\
 # the part of an llm-foundry config that is about data; run it in this folder
@@ -461,6 +462,14 @@ def test_tokens_cannot_be_made_into_texts(trainer: str, layout: str | None, tmp_
     with pytest.raises(UsageError, match=r"tokens cannot be made into .* - build with --layout"):
         export(folder, tmp_path / "out", trainer=trainer, layout=layout)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_folder_that_one_is_in_is_refused(built: fm.Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path / "out")
+    with pytest.raises(BuildError, match="is the folder that you are in - name another, or go out of it"):
+        built.export(".", trainer="trl")
+    assert not [*(tmp_path / "out").iterdir()]
 
 
 def test_a_folder_that_holds_something_is_refused_and_an_empty_one_taken(built: fm.Built, tmp_path: Path) -> None:
