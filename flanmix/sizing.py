@@ -92,7 +92,18 @@ def _known_well(lengths: npt.NDArray[np.float64], rows: int, size: int) -> bool:
 
 
 def _text_bytes(table: pa.Table) -> npt.NDArray[np.float64]:
-    return np.asarray(pc.add(*(pc.binary_length(table.column(name)) for name in ("input", "target")))).astype(float)
+    """The bytes of each row's texts, earlier turns and system texts among them."""
+    names = [name for name in ("input", "target", "system") if name in table.column_names]
+    total = np.zeros(table.num_rows)
+    for name in names:
+        total += np.asarray(pc.binary_length(table.column(name)))
+    if "history" in table.column_names:
+        history = table.column("history").combine_chunks()
+        pairs, owners = history.flatten(), np.asarray(pc.list_parent_indices(history))
+        for side in ("user", "assistant"):
+            lengths = np.asarray(pc.binary_length(pc.struct_field(pairs, side)))
+            total += np.bincount(owners, lengths, minlength=len(history))
+    return total
 
 
 def _ratio(job: Job, sample: pa.Table, size: int) -> float:

@@ -144,7 +144,10 @@ def make_cards(
         row = table.slice(place, 1).to_pylist()[0]
         fm_row = row.pop(ROW)
         serving = prepared.guards[row.pop(GUARD)]
-        cards += [card(bound, bound.templates[index], row, fm_row) for index in chosen if index in serving]
+        talks = bool(prepared.carried)
+        cards += [
+            card(bound, bound.templates[index], row, fm_row, conversation=talks) for index in chosen if index in serving
+        ]
     with_card = {made.template for made in cards}
     without_card = [index for index in chosen if bound.templates[index].id not in with_card]
     return cards, [*_notes_on_rows(prepared), *_notes_on_templates(bound, prepared, table, without_card)]
