@@ -91,7 +91,7 @@ def _refuse_damage(builds: Mapping[Path, Mapping[str, Any]]) -> None:
 
 def _chosen(trainer: Trainer, found: Mapping[str, Any], layout: str | None, folder: Path) -> str:
     """The layout to write; raises `UsageError` where rows cannot be put into it."""
-    built: str = found["layout"]
+    built = _read_as(found, layout)
     if layout is None and built in trainer.layouts and built not in trainer.asked:
         return built
     can = [name for name in trainer.layouts if name == built or {name, built} <= CONVERTIBLE]
@@ -106,13 +106,19 @@ def _chosen(trainer: Trainer, found: Mapping[str, Any], layout: str | None, fold
     raise UsageError(Problem(what, file=str(folder), hint=hint))
 
 
+def _read_as(found: Mapping[str, Any], layout: str | None) -> str:
+    """The layout of a build as a trainer sees it: tagged rows are prompts and completions, unless turns are wanted."""
+    built: str = found["layout"]
+    return "prompt_completion" if built == "tagged" and layout in (None, "prompt_completion") else built
+
+
 def _export_one(
     folder: Path, place: Path, trainer: Trainer, found: Mapping[str, Any], layout: str, strict: bool, report: Report
 ) -> None:
     data = Exported(found["mixture"], layout, found["plan"], found["rows"], _max_length(found))
     rows = Rows(
         files=tuple(folder / shard["file"] for shard in found["shards"]),
-        source=found["layout"],
+        source=_read_as(found, layout),
         layout=layout,
         writing=Writing(found["separator"], TurnTags(**found.get("turn_tags", {}))),
         metadata=not strict and layout not in trainer.bare,

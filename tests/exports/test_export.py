@@ -515,7 +515,7 @@ def test_a_prompt_without_the_separator_of_the_manifest_is_not_cut(tmp_path: Pat
     built = build(tmp_path / "mix")
     facts = built.manifest
     (built.folder / "manifest.json").write_text(json.dumps({**facts, "separator": " => "}))
-    with pytest.raises(BuildError, match="prompts do not end in the separator ' => '"):
+    with pytest.raises(FlanmixError, match=r"\.parquet: the prompt of row 0 does not end in the separator ' => '"):
         built.export(tmp_path / "out", trainer="automodel")
 
 
@@ -527,7 +527,7 @@ def test_conversations_have_no_place_in_two_texts(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist(talks(said, said), pq.read_schema(file)), file)
     facts["shards"][0]["bytes"] = file.stat().st_size
     (built.folder / "manifest.json").write_text(json.dumps(facts))
-    with pytest.raises(FlanmixError, match="earlier turns, which prompt_completion has no place for - take --layout"):
+    with pytest.raises(FlanmixError, match="earlier turns, for which the layout 'prompt_completion' has no place"):
         built.export(tmp_path / "out", trainer="trl", layout="prompt_completion")
 
 
