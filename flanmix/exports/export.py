@@ -94,15 +94,19 @@ def _chosen(trainer: Trainer, found: Mapping[str, Any], layout: str | None, fold
     built = _read_as(found, layout)
     if layout is None and built in trainer.layouts and built not in trainer.asked:
         return built
-    can = [name for name in trainer.layouts if name == built or {name, built} <= CONVERTIBLE]
+    apart = "chat_template" not in found  # what such a template wrote into the texts stays there
+    can = [name for name in trainer.layouts if name == built or (apart and {name, built} <= CONVERTIBLE)]
     best = [name for name in can if name not in trainer.asked]
     best.sort(key=lambda name: built in ROOM and name not in ROOM)
     if layout is None and best:
         return best[0]
     if layout is not None and layout in can:
         return layout
-    what = f"{built} cannot be made into {layout or ' or '.join(trainer.layouts)}, as {trainer.name} reads it"
-    hint = f"build with --layout {layout or trainer.layouts[0]}"
+    made = built if apart else f"{built} in the chat template {found['chat_template']}"
+    wanted = [name for name in trainer.layouts if name not in can]
+    what = f"{made} cannot be made into {layout or ' or '.join(wanted)}, as {trainer.name} reads it"
+    other = f", or give --layout {can[0]}" if can else ""
+    hint = f"build with --layout {layout or trainer.layouts[0]}{other}"
     raise UsageError(Problem(what, file=str(folder), hint=hint))
 
 
