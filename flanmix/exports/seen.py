@@ -19,7 +19,6 @@ EXPORT = "export.json"
 INDEX = "index.json"
 OWN: Mapping[str, tuple[str, ...]] = {
     "prompt_completion": ("prompt", "completion"),
-    "tagged": ("prompt", "completion"),
     "conversational": ("prompt", "completion"),
     "messages": ("messages",),
     "sharegpt": ("conversations",),
