@@ -94,14 +94,16 @@ def _chosen(trainer: Trainer, found: Mapping[str, Any], layout: str | None, fold
     built: str = found["layout"]
     if layout is None and built in trainer.layouts and built not in trainer.asked:
         return built
-    can = [name for name in trainer.layouts if name == built or {name, built} <= CONVERTIBLE]
+    whole = CONVERTIBLE if found.get("chat_template") is None else frozenset()
+    can = [name for name in trainer.layouts if name == built or {name, built} <= whole]
     best = [name for name in can if name not in trainer.asked]
     best.sort(key=lambda name: built in ROOM and name not in ROOM)
     if layout is None and best:
         return best[0]
     if layout is not None and layout in can:
         return layout
-    what = f"{built} cannot be made into {layout or ' or '.join(trainer.layouts)}, as {trainer.name} reads it"
+    marked = f", whose texts hold the marks of the chat template '{found['chat_template']}'," if not whole else ""
+    what = f"{built}{marked} cannot be made into {layout or ' or '.join(trainer.layouts)}, as {trainer.name} reads it"
     hint = f"build with --layout {layout or trainer.layouts[0]}"
     raise UsageError(Problem(what, file=str(folder), hint=hint))
 

@@ -456,6 +456,16 @@ def test_a_layout_that_the_trainer_does_not_read_is_refused(trainer: str, built:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("layout", ["prompt_completion", "inputs_targets"])
+def test_the_text_of_a_chat_template_is_not_put_into_turns(layout: str, tmp_path: Path) -> None:
+    built = build(tmp_path / "mix", layout, chat_template="chatml")
+    what = f"{layout}, whose texts hold the marks of the chat template 'chatml', cannot be made into messages"
+    with pytest.raises(UsageError, match=what):
+        built.export(tmp_path / "out", trainer="automodel")
+    if layout == "prompt_completion":
+        assert built.export(tmp_path / "out", trainer="trl").layouts == (layout,)
+
+
 @pytest.mark.parametrize(("trainer", "layout"), [("automodel", None), ("trl", "messages"), ("llama-factory", "alpaca")])
 def test_tokens_cannot_be_made_into_texts(trainer: str, layout: str | None, tmp_path: Path) -> None:
     folder = token_build(tmp_path / "mix", token_rows(4))
