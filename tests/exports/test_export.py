@@ -20,7 +20,7 @@ from flanmix.exports.export import export
 from flanmix.exports.trainer import Exported
 from flanmix.spec import Stage
 from tests.exports.folders import PLAN, build, checked, packed_rows, rows_in, talks, token_build, token_rows, told
-from tests.toy import SUMS, hashes, toy_plan
+from tests.toy import SUMS, hashes
 
 WITHOUT_EXTRAS = [name for name in words.TRAINERS if name not in ("litdata", "mds")]
 METADATA = {"fm_task", "fm_type", "fm_template", "fm_row", "fm_epoch"}
@@ -456,6 +456,16 @@ def test_a_layout_that_the_trainer_does_not_read_is_refused(trainer: str, built:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("layout", ["prompt_completion", "inputs_targets"])
+def test_the_text_of_a_chat_template_is_not_put_into_turns(layout: str, tmp_path: Path) -> None:
+    built = build(tmp_path / "mix", layout, chat_template="chatml")
+    what = f"{layout} in the chat template chatml cannot be made into messages"
+    with pytest.raises(UsageError, match=what):
+        built.export(tmp_path / "out", trainer="automodel")
+    if layout == "prompt_completion":
+        assert built.export(tmp_path / "out", trainer="trl").layouts == (layout,)
+
+
 @pytest.mark.parametrize(("trainer", "layout"), [("automodel", None), ("trl", "messages"), ("llama-factory", "alpaca")])
 def test_tokens_cannot_be_made_into_texts(trainer: str, layout: str | None, tmp_path: Path) -> None:
     folder = token_build(tmp_path / "mix", token_rows(4))
@@ -517,14 +527,6 @@ def test_a_prompt_without_the_separator_of_the_manifest_is_not_cut(tmp_path: Pat
     (built.folder / "manifest.json").write_text(json.dumps({**facts, "separator": " => "}))
     with pytest.raises(FlanmixError, match=r"\.parquet: the prompt of row 0 does not end in the separator ' => '"):
         built.export(tmp_path / "out", trainer="automodel")
-
-
-def test_what_a_chat_template_made_of_rows_is_not_taken_for_what_was_said(tmp_path: Path) -> None:
-    built = toy_plan(rows=20).build(tmp_path / "mix", layout="prompt_completion", chat_template="plain", quiet=True)
-    told = "prompt_completion in the chat template plain cannot be made into messages, as automodel reads it"
-    with pytest.raises(FlanmixError, match=f"{told} - build with --layout messages"):
-        built.export(tmp_path / "a", trainer="automodel")
-    assert built.export(tmp_path / "b", trainer="trl").layouts == ("prompt_completion",)
 
 
 def test_conversations_have_no_place_in_two_texts(tmp_path: Path) -> None:
