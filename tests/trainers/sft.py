@@ -1,4 +1,4 @@
-"""TRL's trainer with tiny random models and tokenizers, on the CPU and without a network. Needs the extra 'trainers'."""
+"""TRL's trainer with tiny random models and tokenizers, on the CPU and without a network; the extra 'trainers'."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -18,6 +18,8 @@ WHY = "needs the extra 'trainers'"
 torch = pytest.importorskip("torch", reason=WHY)
 transformers = pytest.importorskip("transformers", reason=WHY)
 trl = pytest.importorskip("trl", reason=WHY)
+
+torch.set_num_threads(1)  # more only wait for one another where matrices are this small
 
 PAD = "<pad>"
 ROWS = 48
@@ -71,14 +73,14 @@ def read(built: fm.Built, cache: Path) -> datasets.Dataset:
     return datasets.load_dataset(str(built.folder), split="train", cache_dir=str(cache))
 
 
-def tiny(vocabulary: int, **more: Any) -> Any:
-    """A new random model of two layers, always the same one."""
+def tiny(vocabulary: int, layers: int = 2, **more: Any) -> Any:
+    """A new random model, always the same one."""
     torch.manual_seed(0)
     config = transformers.LlamaConfig(
         vocab_size=vocabulary,
         hidden_size=32,
         intermediate_size=64,
-        num_hidden_layers=2,
+        num_hidden_layers=layers,
         num_attention_heads=4,
         max_position_embeddings=8192,
         bos_token_id=None,
@@ -88,7 +90,7 @@ def tiny(vocabulary: int, **more: Any) -> Any:
 
 
 def trainer_of(data: datasets.Dataset, tokenizer: Any, out: Path, **options: Any) -> Any:
-    """TRL's trainer with that model; two steps of four rows."""
+    """TRL's trainer with a model of two layers; two steps of four rows."""
     told = {
         "output_dir": str(out),
         "max_steps": 2,
