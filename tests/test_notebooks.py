@@ -1,6 +1,7 @@
 """The notebooks run from top to bottom in any folder, and are kept without what a run leaves in them."""
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -11,16 +12,21 @@ nbclient = pytest.importorskip("nbclient", reason=WHY)
 pytest.importorskip("ipykernel", reason=WHY)
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+TRAINS = "03_train.ipynb"
 every_notebook = pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
 
 
 def test_there_are_notebooks() -> None:
-    assert [file.name for file in NOTEBOOKS] == ["01_preview.ipynb", "02_build.ipynb"]
+    assert [file.name for file in NOTEBOOKS] == ["01_preview.ipynb", "02_build.ipynb", "03_train.ipynb"]
 
 
 @every_notebook
 @pytest.mark.slow
 def test_a_notebook_runs_without_an_error_and_leaves_nothing_where_it_ran(file: Path, tmp_path: Path) -> None:
+    if file.name == TRAINS:
+        for library in ("torch", "transformers", "trl"):
+            if find_spec(library) is None:
+                pytest.skip(f"{TRAINS} needs the extra 'trainers': there is no {library}")
     notebook = nbformat.read(file, as_version=4)
     nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
 

@@ -255,7 +255,7 @@ def test_a_row_has_the_pieces_one_after_the_other() -> None:
     assert table.to_pydict() == {
         "input_ids": [[1, 2, 3, 4], [8, 9, 10, 5], [6, 7, 11]],
         "attention_mask": [[1] * 4, [1] * 4, [1] * 3],
-        "labels": [[-100, -100, 3, 4], [-100, 9, 10, 5], [-100, 7, -100]],
+        "labels": [[-100, -100, 3, 4], [-100, 9, 10, -100], [-100, 7, -100]],  # 5 has nothing before it
         "position_ids": [[0, 1, 2, 3], [0, 1, 2, 0], [0, 1, 0]],
         "seq_lengths": [[4], [3, 1], [2, 1]],
     }
@@ -269,8 +269,9 @@ def test_rows_are_those_that_the_packs_say(lengths: list[int], capacity: int, st
     assert table.equals(apply(packs, pa.array(sequences, IDS)))  # without labels each token is its own
     table.validate(full=True)
     rows = table.to_pydict()
-    assert rows["input_ids"] == rows["labels"] == rows_of(packs, sequences)
-    for ids, mask, positions, pieces in zip(*(rows[name] for name in PACKED.names if name != "labels"), strict=True):
+    assert rows["input_ids"] == rows_of(packs, sequences)
+    for ids, mask, labels, positions, pieces in zip(*(rows[name] for name in PACKED.names), strict=True):
+        assert labels == [token if place else -100 for token, place in zip(ids, positions, strict=True)]
         assert mask == [1] * len(ids)
         assert positions == [place for piece in pieces for place in range(piece)]
         assert len(positions) == len(ids)

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from operator import index
@@ -21,6 +21,7 @@ from flanmix.exports.export import Export, export
 from flanmix.folder import clear
 from flanmix.layouts import LAYOUTS, TOKENS
 from flanmix.planner import Planned, plan_mixture, plan_stages
+from flanmix.preview import Mask, mask
 from flanmix.report import PlanTable, changes_table, one_below_the_other, plan_facts, plan_records, plan_table, why
 from flanmix.shards import Format
 from flanmix.stages import claim_stages, write_stages
@@ -304,6 +305,13 @@ class Built:
     def rows(self) -> int:
         """The number of rows written."""
         return int(self.manifest["rows"])
+
+    def mask(self, rows: int | Sequence[int] = 3, *, tokenizer: str | Path | None = None) -> Mask:
+        """Some rows of a build of tokens, with what is trained in them, for notebooks and terminals.
+
+        `rows` is how many, spread evenly, or which, counted from 0. Raises `UsageError` for a build of texts.
+        """
+        return mask(self.folder, rows, tokenizer=tokenizer)
 
     def verify(self) -> dict[str, Any]:
         """Check every file against the manifest; raises `BuildError` with all that differs."""

@@ -1,8 +1,8 @@
 """The tokens of packs that are trained, and whose they are.
 
 A token is predicted from those before it in its own sequence. So the first label of a piece is never trained: trainers
-shift labels by one, and at position 0 they mask what the shift brings in from the sequence before (TRL's padding-free
-collator does). Sequences begin with a prompt, so only where a cut falls into an answer is a loss token lost.
+shift labels by one, and the shift would bring it to the end of the sequence before. `apply` writes -100 there.
+Sequences begin with a prompt, so only where a cut falls into an answer is a loss token lost.
 """
 
 from dataclasses import dataclass

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from flanmix.keyed import Ints
-from flanmix.packing.columns import Column, Lists, same_lengths
+from flanmix.packing.columns import NO_LOSS, Column, Lists, same_lengths
 from flanmix.packing.loss import untrained
 from flanmix.packing.packs import Packs
 
@@ -25,9 +25,10 @@ _MOST = (1 << 31) - 1
 def apply(packs: Packs, input_ids: Lists, labels: Lists | None = None) -> pa.Table:
     """The packed rows, in the schema `PACKED`; without labels every token is its own label.
 
-    `input_ids` and `labels` have one list for each sequence that was packed. Labels stay as they are, even the first of
-    a piece that a cut made: nothing before it in the piece could tell it, and `loss_tokens` does not count it. Raises
-    `ValueError` where a pack has no token to train: `drop_untrained` takes such packs out and counts them.
+    `input_ids` and `labels` have one list for each sequence that was packed. The first label of a piece is always -100:
+    nothing before it in the piece could tell it, and a trainer that shifts labels by one would train it on the end of
+    the piece before. Raises `ValueError` where a pack has no token to train: `drop_untrained` takes such packs out and
+    counts them.
 
     >>> from flanmix.packing import pack
     >>> ids = pa.array([[1, 2, 3, 4], [6, 7], [8, 9, 10], [11]], pa.list_(pa.int32()))
@@ -51,7 +52,7 @@ def apply(packs: Packs, input_ids: Lists, labels: Lists | None = None) -> pa.Tab
     columns = [
         (tokens, rows),
         (pa.array(np.ones(total, np.int8)), rows),
-        (tokens if marked is None else _pieces(marked.values, begins, lengths), rows),
+        (_masked(tokens if marked is None else _pieces(marked.values, begins, lengths), ends - lengths), rows),
         (_pieces(pa.array(np.arange(lengths.max(initial=0), dtype=np.int32)), np.zeros_like(begins), lengths), rows),
         (pa.array(lengths), packs.bounds),
     ]
@@ -64,6 +65,13 @@ def apply(packs: Packs, input_ids: Lists, labels: Lists | None = None) -> pa.Tab
 def _pieces(values: pa.Array, begins: Ints, lengths: Ints) -> pa.Array:
     """Pieces of the values, one after the other: each is copied as a whole, and no index of each token is made."""
     return pa.LargeListViewArray.from_arrays(pa.array(begins), pa.array(lengths), values).flatten()
+
+
+def _masked(labels: pa.Array, starts: Ints) -> pa.Array:
+    """The labels without those at the starts of pieces."""
+    made = labels.to_numpy().astype(np.int64)
+    made[starts] = NO_LOSS
+    return pa.array(made)
 
 
 def _lists(values: pa.Array, offsets: Ints, kind: pa.ListType) -> pa.Array:

@@ -11,10 +11,11 @@ from rich.console import RenderableType
 from flanmix.bound import BoundTask
 from flanmix.preview.cards import Card, Turn, card, make_cards
 from flanmix.preview.html import page
+from flanmix.preview.mask import Mask, mask
 from flanmix.preview.terminal import coloured, plain
 from flanmix.preview.visible import number_fields
 
-__all__ = ["Card", "Preview", "Turn", "card", "preview"]
+__all__ = ["Card", "Mask", "Preview", "Turn", "card", "mask", "preview"]
 
 
 @dataclass(frozen=True, repr=False)

@@ -168,7 +168,7 @@ def _chosen_templates(bound: BoundTask, templates: Sequence[str] | None) -> list
 def _chosen_places(bound: BoundTask, table: pa.Table, rows: int | Sequence[int]) -> list[int]:
     """The places in the table of the rows asked for, once each; raises `UsageError`."""
     if isinstance(rows, int):
-        places = _spread(rows, table.num_rows)
+        places = spread(rows, table.num_rows)
     else:
         places = [_place_of(bound, table, row) for row in dict.fromkeys(rows)]
     if not places:
@@ -176,10 +176,10 @@ def _chosen_places(bound: BoundTask, table: pa.Table, rows: int | Sequence[int])
     return places
 
 
-def _spread(count: int, usable: int) -> list[int]:
+def spread(count: int, usable: int) -> list[int]:
     """The middles of `count` equal parts of a table, or every place of a table that is smaller.
 
-    >>> _spread(3, 10)
+    >>> spread(3, 10)
     [1, 5, 8]
     """
     count = min(count, usable)

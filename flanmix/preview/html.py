@@ -5,7 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from markupsafe import Markup
 
 from flanmix.preview.cards import Card, Turn
-from flanmix.preview.visible import Piece, lines_beside, number_fields, pieces_of, safe
+from flanmix.preview.masked import MaskedExample, MaskedRow
+from flanmix.preview.visible import (
+    Piece,
+    lines_beside,
+    number_fields,
+    pieces_of,
+    pieces_of_example,
+    safe,
+    sizes_of_example,
+)
 
 COLOURS = (
     ("#0b5cad", "#7cb7ff"),
@@ -61,6 +70,13 @@ STYLE = """
   text-underline-offset: 3px;
 }
 .flanmix .flanmix-mark { color: var(--ink); background: light-dark(#d3d9e2, #454e5b); }
+.flanmix .flanmix-trained {
+  color: light-dark(#0b6b43, #6fd3a1);
+  background: light-dark(#dff3e8, #1d3d2e);
+  text-decoration: underline 1px;
+  text-underline-offset: 3px;
+}
+.flanmix .flanmix-special { border: var(--line); border-radius: 4px; padding: 0 2px; font-size: 11px; }
 .flanmix-note { color: light-dark(#8f3000, #ffb38a); font-style: italic; }
 """
 """The looks of a page; those of the fields are added from `COLOURS`."""
@@ -78,6 +94,20 @@ _TAG = Markup('  <span class="flanmix-tag">{tag}</span>')
 _TURN = Markup("""
 <figure><figcaption><b>{role}</b>  {size:,} {unit}</figcaption>
 <pre dir="auto">{pieces}</pre></figure>""")
+_MASK_PAGE = Markup("""\
+<div class="flanmix"><style>{style}</style>
+<h3>What is trained in {name}</h3>
+<p><span class="flanmix-trained">trained</span> and not trained; \
+<span class="flanmix-special">special tokens</span></p>
+<div class="flanmix-cards">{rows}
+</div></div>""")
+_MASKED_ROW = Markup("""
+<article><h4>row {number} of the build</h4>{examples}</article>""")
+_EXAMPLE = Markup("""
+<figure><figcaption>{source}{sizes}</figcaption>
+<pre dir="auto">{stretches}</pre></figure>""")
+_SOURCE = Markup("<b>{task} · row {row}</b>  ")
+_STRETCH = Markup('<span class="flanmix-{kind}">{pieces}</span>')
 _PIECE = Markup('<span class="flanmix-{kind}">{shown}</span>')
 # A line break inside a tag is not shown, as one between pieces would be.
 _FIELD_PIECE = Markup('<span class="flanmix-{kind} flanmix-c{colour}"\ntitle="field: {fields}">{shown}</span>')
@@ -97,6 +127,24 @@ def page(cards: Sequence[Card], notes: Sequence[str]) -> str:
             cards=_joined(_card(card, numbers) for card in cards),
         )
     )
+
+
+def mask_page(name: str, rows: Sequence[MaskedRow]) -> str:
+    """Rows of tokens with what is trained set apart, as one element with its own styles."""
+    return str(_fill(_MASK_PAGE, style=_style(), name=name, rows=_joined(map(_masked_row, rows))))
+
+
+def _masked_row(row: MaskedRow) -> Markup:
+    return _fill(_MASKED_ROW, number=row.number, examples=_joined(map(_example, row.examples)))
+
+
+def _example(example: MaskedExample) -> Markup:
+    source = Markup() if example.task is None else _fill(_SOURCE, task=example.task, row=str(example.fm_row))
+    stretches = _joined(
+        _fill(_STRETCH, kind="trained" if stretch.trained else "untrained", pieces=_pieces(pieces, {}))
+        for stretch, pieces in pieces_of_example(example)
+    )
+    return _fill(_EXAMPLE, source=source, sizes=sizes_of_example(example), stretches=stretches)
 
 
 def _fill(template: Markup, /, **values: str | int) -> Markup:

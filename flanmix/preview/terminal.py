@@ -9,18 +9,31 @@ from rich.panel import Panel
 from rich.text import Text
 
 from flanmix.preview.cards import Card
-from flanmix.preview.visible import Kind, Piece, lines_beside, number_fields, pieces_of, safe
+from flanmix.preview.masked import MaskedExample, MaskedRow
+from flanmix.preview.visible import (
+    Kind,
+    Piece,
+    lines_beside,
+    number_fields,
+    pieces_of,
+    pieces_of_example,
+    safe,
+    sizes_of_example,
+)
 
 WIDTH = 100
 """Columns of plain text, and the most that a card takes in a terminal."""
 COLOURS = ("#2877cc", "#b95b19", "#298557", "#a557ae", "#907119", "#1a818f", "#cf3e6f", "#697691")
 """The colours of the fields, in turn; all have a contrast of 4.5 on black as on white."""
+TRAINED = "bold #298557"
+"""What trained text looks like."""
 STYLES: Mapping[Kind, str] = {
     "text": "",
     "value": "underline",
     "mark": "reverse",
     "note": "italic #d53e3e",
     "number": "",
+    "special": "dim",
 }
 """What a piece of each kind looks like, besides the colour of its field."""
 
@@ -35,9 +48,23 @@ def coloured(cards: Sequence[Card], notes: Sequence[str]) -> RenderableType:
 
 def plain(cards: Sequence[Card], notes: Sequence[str]) -> str:
     """The same as text of `WIDTH` columns without colour, whatever the environment says."""
+    return _without_colour(coloured(cards, notes))
+
+
+def mask_coloured(rows: Sequence[MaskedRow]) -> RenderableType:
+    """Something that rich prints: rows of tokens with brackets around what is trained."""
+    return Group(*map(_masked, rows), Text.assemble(("⟦trained⟧", TRAINED), " and not trained"))
+
+
+def mask_plain(rows: Sequence[MaskedRow]) -> str:
+    """The same as text of `WIDTH` columns without colour."""
+    return _without_colour(mask_coloured(rows))
+
+
+def _without_colour(shown: RenderableType) -> str:
     file = io.StringIO()
     console = Console(file=file, width=WIDTH, color_system=None, force_terminal=False, force_jupyter=False)
-    console.print(coloured(cards, notes))
+    console.print(shown)
     return file.getvalue().rstrip("\n")
 
 
@@ -51,6 +78,25 @@ def _panel(card: Card, numbers: Mapping[str, int]) -> Panel:
     about = "".join(f" · {fact}" for fact in (card.task, card.type, f"row {card.fm_row}", *card.tags))
     title = Text.assemble((safe(card.template), "bold"), (safe(about), "dim"))
     return Panel(Group(*inside), title=title, title_align="left", border_style="dim", width=WIDTH)
+
+
+def _masked(row: MaskedRow) -> Panel:
+    inside: list[RenderableType] = []
+    for example in row.examples:
+        source = "" if example.task is None else f"{safe(example.task)} · row {example.fm_row}  "
+        inside.append(Text.assemble((source, "bold"), (sizes_of_example(example), "dim")))
+        inside.append(Padding(_example(example), (0, 0, 0, 2)))
+    title = Text(f"row {row.number} of the build", "bold")
+    return Panel(Group(*inside), title=title, title_align="left", border_style="dim", width=WIDTH)
+
+
+def _example(example: MaskedExample) -> Text:
+    shown = Text()
+    for stretch, pieces in pieces_of_example(example):
+        style = TRAINED if stretch.trained else ""
+        inner = [(safe(piece.shown), f"{STYLES[piece.kind]} {style}".strip()) for piece in pieces]
+        shown.append_text(Text.assemble(*([("⟦", style), *inner, ("⟧", style)] if stretch.trained else inner)))
+    return shown
 
 
 def _text(pieces: Iterable[Piece], numbers: Mapping[str, int]) -> Text:

@@ -6,6 +6,8 @@ from itertools import groupby
 from typing import Literal, NamedTuple
 
 from flanmix.preview.cards import Card, Turn
+from flanmix.preview.masked import MaskedExample, Stretch
+from flanmix.words import count_of
 
 MAX_RUN = 900
 """Characters: of a stretch that has more, only its two ends are shown."""
@@ -22,8 +24,8 @@ _FIRST_JOINED = "\u0600"  # joiners are ordinary spelling in Persian, Hindi or e
 _BLANK = ("\u034f", "\u115f", "\u1160", "\u2800", "\u3164", "\uffa0")  # printable to Unicode, but nothing is seen
 _SUPERSCRIPT = str.maketrans("0123456789+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺")
 
-Kind = Literal["text", "value", "mark", "note", "number"]
-"""The template's own words, what came from fields, symbols, words of the preview, the numbers of fields."""
+Kind = Literal["text", "value", "mark", "note", "number", "special"]
+"""The template's own words, what came from fields, symbols, words of the preview, numbers of fields, special tokens."""
 
 
 class Piece(NamedTuple):
@@ -66,7 +68,7 @@ def _is_hidden(char: str) -> bool:
 
 def pieces_of(turn: Turn, numbers: Mapping[str, int]) -> Iterator[Piece]:
     """What is shown of a turn; `numbers` are those of the fields."""
-    whole = _Whole(turn.text)
+    whole = Whole(turn.text)
     start = shown = 0
     for run in turn.runs:
         if shown > MAX_TEXT:
@@ -82,7 +84,7 @@ def pieces_of(turn: Turn, numbers: Mapping[str, int]) -> Iterator[Piece]:
         yield Piece("note", f"  {turn.problem}" if whole.text else turn.problem)
 
 
-class _Whole:
+class Whole:
     """A whole text: whether a character of it is marked depends on those around, which may be of other runs."""
 
     def __init__(self, text: str) -> None:
@@ -131,6 +133,24 @@ def _can_join(before: str, after: str) -> bool:
 def _number(fields: tuple[str, ...], numbers: Mapping[str, int]) -> Piece:
     label = "+".join(str(numbers[name]) for name in fields)
     return Piece("number", label.translate(_SUPERSCRIPT), fields)
+
+
+def pieces_of_example(example: MaskedExample) -> Iterator[tuple[Stretch, list[Piece]]]:
+    """What is shown of the tokens of an example, stretch by stretch."""
+    whole = Whole("".join(stretch.text for stretch in example.stretches))
+    start = 0
+    for stretch in example.stretches:
+        pieces: list[Piece] = []
+        for part in stretch.parts:
+            stop = start + len(part.text)
+            pieces += [Piece("special", part.text)] if part.special else whole.clipped(start, stop, ())
+            start = stop
+        yield stretch, pieces
+
+
+def sizes_of_example(example: MaskedExample) -> str:
+    """How many tokens it has, and how many of them are trained."""
+    return f"{count_of(example.tokens, 'token')}, {example.trained:,} trained"
 
 
 def lines_beside(cards: Sequence[Card], notes: Sequence[str]) -> Iterator[list[Piece]]:
