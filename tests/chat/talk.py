@@ -94,7 +94,7 @@ def conversation(draw: random.Random) -> list[dict[str, str]]:
     return [{"role": role, "content": content} for role, content in turns]
 
 
-def conversations(count: int = 200, seed: int = 0) -> list[list[dict[str, str]]]:
+def conversations(count: int = 210, seed: int = 0) -> list[list[dict[str, str]]]:
     draw = random.Random(seed)
     return [conversation(draw) for _ in range(count)]
 

@@ -34,7 +34,7 @@ TALK = [
 
 @cache
 def both(kind: str, name: str) -> tuple[Rendered, Encoded]:
-    """200 conversations as texts, and as tokens."""
+    """More than 200 conversations as texts, and as tokens."""
     guarded = steering_tokens(tokenizer(kind, name), template(name))
     rendered = render_chat(template(name), column(conversations()), guarded=guarded)
     return rendered, encode(rendered, tokenizer(kind, name))
@@ -61,12 +61,20 @@ def token(kind: str, name: str, text: str) -> int:
 # ---- what is trained, for every template and three tokenizers
 
 
+def test_the_conversations_are_of_many_kinds() -> None:
+    texts = ["".join(turn["content"] for turn in row) for row in conversations()]
+    assert sum(len(row) > 3 for row in conversations()) > 80
+    assert sum(row[0]["role"] == "system" for row in conversations()) > 40
+    for scripts in ("東日", "🙂👍", "مש", "\n"):
+        assert sum(any(char in text for char in scripts) for text in texts) > 80
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_labels_are_the_tokens_that_start_in_what_the_assistant_says(kind: str, name: str) -> None:
     rendered, encoded = both(kind, name)
     empty = encoded.counts.dropped.get(NO_LOSS, 0)  # of all, nothing but the end of a turn is a token
-    assert (encoded.counts.written, empty < 10) == (200 - empty, True)
+    assert encoded.counts.written == len(conversations()) - empty >= 200
     for number, (ids, labels) in zip(encoded.rows.tolist(), rows_of(encoded), strict=True):
         once = plain(kind, name).encode(rendered.texts[number].as_py())
         assert ids == once.ids
@@ -317,7 +325,7 @@ def test_written_and_dropped_are_all_rows(side: Any) -> None:
     for limit in (2, 9, 30, 100):
         encoded = encode(rendered, tokenizer("wordpiece", "llama3"), max_length=limit, truncate=side)
         counts = encoded.counts
-        assert counts.written + sum(counts.dropped.values()) == counts.rows == 200
+        assert counts.written + sum(counts.dropped.values()) == counts.rows == len(conversations())
         assert all(any(label != IGNORED for label in labels[1:]) for _, labels in rows_of(encoded))
         for row, (ids, labels) in zip(encoded.rows.tolist(), rows_of(encoded), strict=True):
             original = whole.input_ids[row].as_py(), whole.labels[row].as_py()

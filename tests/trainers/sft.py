@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,17 @@ import flanmix as fm
 from flanmix.chat.library import load_chat_template
 from tests.chat.talk import plain
 
-WHY = "needs the extra 'trainers'"
-torch = pytest.importorskip("torch", reason=WHY)
-transformers = pytest.importorskip("transformers", reason=WHY)
-trl = pytest.importorskip("trl", reason=WHY)
+LIBRARIES = ("torch", "transformers", "trl")
+MISSING = [name for name in LIBRARIES if find_spec(name) is None]
+torch, transformers, trl = (None if MISSING else import_module(name) for name in LIBRARIES)
+if torch is not None:
+    torch.set_num_threads(1)  # more only wait for one another where matrices are this small
 
-torch.set_num_threads(1)  # more only wait for one another where matrices are this small
+needs_trainers = [
+    pytest.mark.trainers,
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(MISSING), reason=f"needs the extra 'trainers': there is no {', '.join(MISSING)}"),
+]
 
 PAD = "<pad>"
 ROWS = 48

@@ -17,9 +17,9 @@ import pytest
 import flanmix as fm
 from flanmix.chat.library import load_chat_template
 from tests.chat.talk import KINDS, NAMES, conversations
-from tests.trainers.sft import saved, tiny, tokenizer_of, torch
+from tests.trainers.sft import needs_trainers, saved, tiny, tokenizer_of, torch
 
-pytestmark = [pytest.mark.trainers, pytest.mark.slow]
+pytestmark = needs_trainers
 
 ROWS = 200
 IGNORED = -100

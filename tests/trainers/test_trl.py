@@ -9,9 +9,19 @@ from typing import Any
 import pytest
 
 import flanmix as fm
-from tests.trainers.sft import ROWS, byte_level, labels_of, read, train, trained, trainer_of, transformers
+from tests.trainers.sft import (
+    ROWS,
+    byte_level,
+    labels_of,
+    needs_trainers,
+    read,
+    train,
+    trained,
+    trainer_of,
+    transformers,
+)
 
-pytestmark = [pytest.mark.trainers, pytest.mark.slow]
+pytestmark = needs_trainers
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data" / "flan_cot"

@@ -12,6 +12,7 @@ import flanmix as fm
 from flanmix.chat.library import chat_templates, load_chat_template
 from tests.trainers.sft import (
     labels_of,
+    needs_trainers,
     read,
     saved,
     talks,
@@ -22,7 +23,7 @@ from tests.trainers.sft import (
     untrained,
 )
 
-pytestmark = [pytest.mark.trainers, pytest.mark.slow]
+pytestmark = needs_trainers
 
 END = "<|im_end|>"
 FOLLOWED = ("chatml", "gemma", "qwen", "zephyr")

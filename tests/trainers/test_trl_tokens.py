@@ -6,9 +6,21 @@ from typing import Any
 import pytest
 
 import flanmix as fm
-from tests.trainers.sft import labels_of, read, saved, talks, tokenizer_of, torch, train, trained, trainer_of, trl
+from tests.trainers.sft import (
+    labels_of,
+    needs_trainers,
+    read,
+    saved,
+    talks,
+    tokenizer_of,
+    torch,
+    train,
+    trained,
+    trainer_of,
+    trl,
+)
 
-pytestmark = [pytest.mark.trainers, pytest.mark.slow]
+pytestmark = needs_trainers
 
 END = "<|im_end|>"
 METADATA = {"fm_task", "fm_type", "fm_template", "fm_row", "fm_epoch"}
