@@ -81,6 +81,7 @@ def card_of_stages(facts: Mapping[str, Any], stages: Mapping[str, Mapping[str, A
 
 
 def _body(manifest: Mapping[str, Any], tasks: Sequence[Task], description: str) -> str:
+    encoded = "encoding" in manifest
     size = f"{count_of(manifest['rows'], 'row')} in {count_of(len(manifest['shards']), 'shard')}"
     lines = [
         f"# {_plain(manifest['mixture'])}",
@@ -97,14 +98,23 @@ def _body(manifest: Mapping[str, Any], tasks: Sequence[Task], description: str) 
         "",
         "## Tasks",
         "",
-        "| task | type | rows | share | epochs | dropped |",
-        "|---|---|--:|--:|--:|--:|",
+        f"| task | type | rows | share | epochs | dropped |{' tokens | loss tokens |' if encoded else ''}",
+        f"|---|---|--:|--:|--:|--:|{'--:|--:|' if encoded else ''}",
     ]
     for task in manifest["tasks"]:
         share = task["written"] / manifest["rows"] if manifest["rows"] else 0
         lines.append(
             f"| {_plain(task['task'])} | {_plain(task['type'])} | {task['written']:,} | {share:.2%} "
             f"| {task['epochs']:.2f} | {sum(task['dropped'].values()):,} |"
+            + (f" {task['tokens']:,} | {task['loss_tokens']:,} |" if encoded else "")
+        )
+    if encoded:
+        encoding = manifest["encoding"]
+        lines += ["", f"{encoding['tokens']:,} tokens, {encoding['loss_tokens']:,} of them trained."]
+    if "packing" in manifest:
+        packing = manifest["packing"]
+        lines[-1] += (
+            f" {count_of(packing['packs'], 'pack')} of {packing['capacity']:,}, {packing['fill_rate']:.2%} full."
         )
     lines += ["", "## Sources", "", "| task | licence | languages | citation |", "|---|---|---|---|"]
     lines += [

@@ -162,6 +162,15 @@ def test_longer_rows_are_dropped_and_counted_or_cut_where_asked(
     fm.verify(out)
 
 
+def test_the_card_gives_rows_tokens_and_loss_tokens(plan: fm.Plan, tokenizer: Path, tmp_path: Path) -> None:
+    out = built(plan, tmp_path / "out", layout="packed", tokenizer=str(tokenizer), max_length=150)
+    card, facts = (out / "README.md").read_text(encoding="utf-8"), manifest_of(out)
+    task = facts["tasks"][0]
+    line = next(line for line in card.splitlines() if line.startswith(f"| {task['task']} | {task['type']} |"))
+    assert line.endswith(f"| {task['tokens']:,} | {task['loss_tokens']:,} |")
+    assert f"{facts['packing']['packs']} packs of 150, {facts['packing']['fill_rate']:.2%} full." in card
+
+
 # ---- packs
 
 

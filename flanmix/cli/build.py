@@ -38,7 +38,7 @@ ENCODING = ("chat_template", "loss", "max_length", "truncate", "packing", "eos",
 @click.option("--max-shard-size", default="500MB", show_default=True, metavar="SIZE", help="About the size of a file.")
 @click.option("--shard-rows", type=click.IntRange(1), help="Planned rows in a file, in place of a size.")
 @click.option("--arrow", "format", flag_value="arrow", default="parquet", help="Write Arrow IPC files, not Parquet.")
-@click.option("--no-metadata", is_flag=True, help="Leave out the fm_ columns.")
+@click.option("--no-metadata", "--strict", is_flag=True, help="Leave out the fm_ columns.")
 @click.option("--replace", is_flag=True, help="Remove another build from the folder first.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 @click.option("--show", type=click.IntRange(0), default=0, metavar="N", help="Print the first N rows when done.")
@@ -81,6 +81,12 @@ def _build(
             else count_of(len(manifest["stages"]), "stage")
         )
         say(f"{count_of(manifest['rows'], 'row')} in {shards}, {manifest['planned'] - manifest['rows']:,} dropped")
+        if "encoding" in manifest:
+            encoding = manifest["encoding"]
+            say(f"{encoding['tokens']:,} tokens, {encoding['loss_tokens']:,} of them trained")
+        if "packing" in manifest:
+            packs, packing = count_of(manifest["packing"]["packs"], "pack"), manifest["packing"]
+            say(f"{packs} of {packing['capacity']:,} tokens, {packing['fill_rate']:.2%} full")
         if "tokens" in manifest:
             tokens = manifest["tokens"]
             say(f"{tokens['built']:,} tokens, {tokens['off_by']:+.2%} off {tokens['budget']:,}")
