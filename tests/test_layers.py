@@ -18,9 +18,10 @@ LAYERS: Mapping[str, str] = {
         refusals render render.* select shuffled token_budget weyl
     """,
     "I/O": """
-        binding chat.encode chat.guard chat.library computed durable encoding examples executors executors.* exports
-        exports.* fields finishing folder importers importers.* lengths manifest mapped measuring parquet planner
-        prepare publish registry shards sizing sources sources.* stages token_counts tokenizing undo weights yamlio
+        binding chat.byte_level chat.encode chat.guard chat.library computed durable encoding examples executors
+        executors.* exports exports.* fields finishing folder importers importers.* lengths manifest mapped measuring
+        parquet planner prepare publish registry shards sizing sources sources.* stages token_counts tokenizing undo
+        weights yamlio
     """,
     "faces": "__init__ __main__ api api.* build cli cli.* preview preview.* report",
 }

@@ -7,18 +7,19 @@ Labels stand beside their own tokens (`labels[t]` is `input_ids[t]` or -100); tr
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain, pairwise
-from typing import Any, Literal
+from itertools import chain
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flanmix.chat.byte_level import told_by_bytes
 from flanmix.chat.cutting import Cut, Side, cut
 from flanmix.chat.guard import check_end, encode_verbatim, starting_before, steering_tokens
 from flanmix.chat.render import pair_template, render_chat, render_pairs
-from flanmix.chat.rendered import Range, Rendered, pattern_of
+from flanmix.chat.rendered import Range, Rendered, Spans, pattern_of
 from flanmix.chat.template import ChatTemplate
 from flanmix.errors import UsageError
 from flanmix.order import Ints
@@ -149,6 +150,33 @@ def _chosen(rendered: Rendered, policy: Policy, chosen: pa.Array | None) -> npt.
 
 
 @dataclass(frozen=True, eq=False)
+class _Trained:
+    """Trained spans: the row of each in its batch, its first token, the one behind its last, how many straddle."""
+
+    NAMES: ClassVar = ("rows", "begins", "stops", "straddling")
+
+    rows: Ints
+    begins: Ints
+    stops: Ints
+    straddling: Ints
+
+
+def _by_offsets(texts: list[str], rows: list[Any], lengths: Ints, owners: Ints, spans: Spans, mine: Ints) -> _Trained:
+    """The tokens of spans, where the library says to which characters each token belongs."""
+    befores = np.cumsum(lengths) - lengths
+    begins, stops, straddling = (np.zeros(len(mine), np.int64) for _ in range(3))
+    places = zip(owners.tolist(), spans.starts[mine].tolist(), spans.stops[mine].tolist(), strict=True)
+    for at, (owner, start, stop) in enumerate(places):
+        row, tokens, before = rows[owner], int(lengths[owner]), int(befores[owner])
+        first = starting_before(row, start, tokens)
+        last = tokens if stop == len(texts[owner]) else starting_before(row, stop, tokens, first)
+        over = bool(first) and row.token_to_chars(first - 1)[1] > start
+        straddling[at] = over + (last > first and row.token_to_chars(last - 1)[1] > stop)
+        begins[at], stops[at] = before + first, before + last
+    return _Trained(owners, begins, stops, straddling)
+
+
+@dataclass(frozen=True, eq=False)
 class _Work:
     rendered: Rendered
     tokenizer: Tokenizer
@@ -181,46 +209,32 @@ class _Work:
         lengths = np.fromiter(map(len, every), np.int64, len(every))
         ids = np.fromiter(chain.from_iterable(every), np.int32, int(lengths.sum()))
         bad = self._smuggled(part, ids, lengths, verbatim)
-        edges, ends, straddling = self._edges(part, texts, rows, every, bad)
-        trained = np.ones(len(ids), bool) if self.everything else np.cumsum(edges[:-1], dtype=np.int8) > 0
-        return _Batch(ids, lengths, trained, ends, straddling, bad)
+        found = self._trained(part, texts, rows, ids, lengths)
+        if self.end is not None:
+            lost = (found.stops == found.begins) | (ids[found.stops - 1] != self.end)
+            bad = dict.fromkeys(np.unique(found.rows[lost]).tolist(), LOST) | bad
+        straddling = np.bincount(found.rows, found.straddling, minlength=len(rows)).astype(np.int64)
+        begun, ended = (np.bincount(places, minlength=len(ids) + 1) for places in (found.begins, found.stops))
+        trained = np.ones(len(ids), bool) if self.everything else np.cumsum((begun - ended)[:-1]) > 0
+        return _Batch(ids, lengths, trained, found.stops - 1, straddling, bad)
 
-    def _edges(
-        self, part: slice, texts: list[str], rows: list[Any], every: list[list[int]], bad: dict[int, str]
-    ) -> tuple[npt.NDArray[np.int8], Ints, Ints]:
-        """Where trained tokens begin and end in the batch, its last tokens of trained turns, and what straddles."""
-        begins: list[int] = []
-        stops: list[int] = []
-        straddling = [0] * len(rows)
-        before = 0
-        for at, (text, row, ids, spans) in enumerate(zip(texts, rows, every, self._spans(part), strict=True)):
-            tokens = len(ids)
-            for start, stop in spans:
-                first = starting_before(row, start, tokens)
-                last = tokens if stop == len(text) else starting_before(row, stop, tokens, first)
-                if self.end is not None and (last == first or ids[last - 1] != self.end):
-                    bad.setdefault(at, LOST)
-                if first and row.token_to_chars(first - 1)[1] > start:
-                    straddling[at] += 1
-                if last > first and row.token_to_chars(last - 1)[1] > stop:
-                    straddling[at] += 1
-                begins.append(before + first)
-                stops.append(before + last)
-            before += tokens
-        edges = np.bincount(begins, minlength=before + 1) - np.bincount(stops, minlength=before + 1)
-        return edges.astype(np.int8), np.array(stops, np.int64) - 1, np.array(straddling, np.int64)
-
-    def _spans(self, part: slice) -> list[list[Range]]:
-        """The trained spans of each row of a batch."""
-        if self.everything:
-            return [[]] * (part.stop - part.start)
+    def _trained(
+        self, part: slice, texts: list[str], rows: list[Any], ids: npt.NDArray[np.int32], lengths: Ints
+    ) -> "_Trained":
+        """Where the trained tokens of a batch begin and end, span by span."""
         spans = self.rendered.spans
-        offsets = spans.offsets[part.start : part.stop + 1].tolist()
-        inside = slice(offsets[0], offsets[-1])
-        triples = zip(spans.starts[inside].tolist(), spans.stops[inside].tolist(), self.wanted[inside], strict=True)
-        flat = [(start, stop) if wanted else None for start, stop, wanted in triples]
-        pairs = pairwise(offset - offsets[0] for offset in offsets)
-        return [[span for span in flat[low:high] if span] for low, high in pairs]
+        first, last = spans.offsets[[part.start, part.stop]].tolist()
+        mine = np.arange(first, last)[self.wanted[first:last]] if not self.everything else np.zeros(0, np.int64)
+        owners = np.searchsorted(spans.offsets, mine, side="right") - 1 - part.start
+        known = told_by_bytes(self.tokenizer, self.rendered.texts[part], ids, lengths)
+        known.whole[[row - part.start for row in self.rendered.verbatim if part.start <= row < part.stop]] = False
+        easy = known.whole[owners]
+        by_bytes = mine[easy]
+        begins, stops, over = known.between(owners[easy], spans.byte_starts[by_bytes], spans.byte_stops[by_bytes])
+        found = [_Trained(owners[easy], begins, stops, over)]
+        if not easy.all():
+            found.append(_by_offsets(texts, rows, lengths, owners[~easy], spans, mine[~easy]))
+        return _Trained(*(np.concatenate([getattr(one, name) for one in found]) for name in _Trained.NAMES))
 
     def _smuggled(
         self, part: slice, ids: npt.NDArray[np.int32], lengths: Ints, verbatim: Mapping[int, Sequence[Range]]
