@@ -28,7 +28,7 @@ ENCODING = ("chat_template", "loss", "max_length", "truncate", "packing", "eos",
 @click.option("-o", "--out", required=True, metavar="DIR", help="The folder to write: new, empty, or of this build.")
 @click.option("--num-proc", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
 @click.option("--layout", type=click.Choice(LAYOUTS), help="The columns of the rows.")
-@click.option("--chat-template", metavar="NAME", help="For tokens: a chat template, or 'tokenizer' for its own.")
+@click.option("--chat-template", metavar="NAME", help="For tokens, or texts without turns: a chat template, or 'tokenizer' for its own.")
 @click.option("--loss", type=click.Choice(LOSSES), help="For tokens: what is trained.")
 @click.option("--max-length", type=click.IntRange(2), help="For tokens: the most of a row, or those of a pack.")
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="For tokens: cut longer rows at this side.")
