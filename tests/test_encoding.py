@@ -307,7 +307,10 @@ def test_a_budget_in_tokens_counts_what_a_template_puts_around_every_turn(
         ({"eos": "</end>"}, "'</end>', which ends a turn"),
         ({"truncate": "right"}, "truncate='right' needs max_length"),
         ({"loss": "chosen"}, "where no task has flags"),
-        ({"layout": "messages", "max_length": 64, "loss": "last"}, "loss and max_length would do nothing in the layout"),
+        (
+            {"layout": "messages", "max_length": 64, "loss": "last"},
+            "loss and max_length would do nothing in the layout",
+        ),
         ({"layout": "text", "packing": "concatenate"}, "packing would do nothing in the layout 'text' - leave it out"),
         ({"layout": "alpaca", "chat_template": "chatml"}, "chat_template would do nothing in the layout 'alpaca'"),
     ],
