@@ -14,6 +14,7 @@ import pyarrow as pa
 from tqdm.auto import tqdm
 
 from flanmix import manifest, publish
+from flanmix.chat.cutting import LONG
 from flanmix.chat.template import ChatTemplate
 from flanmix.durable import write_text
 from flanmix.encoding import Encoding
@@ -163,7 +164,8 @@ def _build(
     made = manifest.make(job, list(filter(None, receipts)))
     if not made["rows"]:
         reasons = sorted({reason for task in made["tasks"] for reason in task["dropped"]})
-        raise FlanmixError(f"every row was dropped: {', '.join(reasons)}", hint="'flanmix preview' shows why")
+        hint = "give a greater 'max_length', or 'truncate'" if LONG in reasons else "'flanmix preview' shows why"
+        raise FlanmixError(f"every row was dropped: {', '.join(reasons)}", hint=hint)
     made |= more(out, made)
     write_text(out / CARD, publish.card(made, tasks, description))
     write_text(out / manifest.FILE, json.dumps(made, indent=1, ensure_ascii=False) + "\n")

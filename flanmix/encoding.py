@@ -10,15 +10,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flanmix.canonical import canonical_json
-from flanmix.chat.conversations import ASSISTANT, Conversations
+from flanmix.chat.conversations import ASSISTANT, HISTORY, Conversations
 from flanmix.chat.cutting import Side
 from flanmix.chat.encode import Encoded, Policy, encode
 from flanmix.chat.guard import check_end, steering_tokens
 from flanmix.chat.library import end_tokens, load_chat_template
 from flanmix.chat.render import pair_template, render_apart
 from flanmix.chat.template import ChatTemplate
-from flanmix.errors import UsageError
-from flanmix.layouts import TOKENS
+from flanmix.errors import TemplateError, UsageError
+from flanmix.layouts import LAYOUTS, TOKENS
 from flanmix.packing import Strategy
 from flanmix.spec import EncodingKeys, Mixture
 from flanmix.tokenizing import Counting, Tokenizer, load_tokenizer
@@ -96,11 +96,30 @@ class Encoding:
         alone = int(bool(self.template.bos)) + 1
         if not self.chat:
             return Counting(self.separator, alone)
-        inputs, targets = (pa.array([text], pa.large_string()) for text in ("one", "two"))
-        probe = pa.table({"input": inputs, "target": targets})
-        rendered = render_apart(self.template, Conversations.of_examples(probe))
-        inside = sum(int(self.tokenizer.lengths(texts)[0]) for texts in (inputs, targets))
-        return Counting(None, int(self.tokenizer.lengths(rendered.texts)[0]) - inside)
+        alone = self._tokens_of(input="one", target="two")
+        return Counting(
+            None,
+            alone - self._said("one", "two"),
+            self._added(alone, "three", system="three"),
+            self._added(alone, "three", "four", history=[{"user": "three", "assistant": "four"}]),
+        )
+
+    def _added(self, alone: int, *said: str, **column: Any) -> int:
+        """What the template adds to texts that stand before a row; nothing where it refuses them, as a build will."""
+        try:
+            return self._tokens_of(input="one", target="two", **column) - alone - self._said(*said)
+        except TemplateError:
+            return 0
+
+    def _tokens_of(self, **row: Any) -> int:
+        """The tokens of a row in the chat template."""
+        kinds = {"history": HISTORY}
+        columns = {name: pa.array([value], kinds.get(name, pa.large_string())) for name, value in row.items()}
+        rendered = render_apart(self.template, Conversations.of_examples(pa.table(columns)))
+        return int(self.tokenizer.lengths(rendered.texts)[0])
+
+    def _said(self, *texts: str) -> int:
+        return int(self.tokenizer.lengths(pa.array(texts, pa.large_string())).sum())
 
 
 def _flags(examples: pa.Table, said: Conversations) -> pa.Array:
@@ -136,10 +155,13 @@ def make_encoding(keys: EncodingKeys, tokenizer: str | None, *, separator: str, 
 
 def counting_of(mixture: Mixture) -> Counting:
     """How the tokens of a mixture's rows are counted; raises as `make_encoding` where its layout is one of tokens."""
-    if mixture.layout not in TOKENS:
-        return Counting.of_layout(mixture.layout, mixture.separator)
-    packed = mixture.layout == "packed"
-    return make_encoding(mixture, mixture.tokenizer, separator=mixture.separator, packed=packed).counting
+    layout, tokenizer = mixture.layout, mixture.tokenizer
+    if layout in TOKENS:
+        return make_encoding(mixture, tokenizer, separator=mixture.separator, packed=layout == "packed").counting
+    template = None if LAYOUTS[layout].ROOM or tokenizer is None else make_template(mixture, tokenizer)
+    if template is None or tokenizer is None:
+        return Counting.of_layout(layout, mixture.separator)
+    return Encoding(load_tokenizer(tokenizer), template).counting
 
 
 def make_template(keys: EncodingKeys, tokenizer: str | None) -> ChatTemplate | None:

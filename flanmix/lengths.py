@@ -235,7 +235,9 @@ class Lengths:
         encoding = [self.tokenizer.digest, self.tokenizer.version, self.counting.separator]
         weights = [str(exact(prompt.weight)) for prompt in prompts_of(item.template.system)]
         told = [self.prompting.facts([planned.type]), weights, planned.conversation]
-        more = told if self.prompting or weights or planned.conversation else []
+        before = [self.counting.of_system, self.counting.of_pair]
+        told += [before] if any(before) else []
+        more = told if self.prompting or weights or planned.conversation or item.template.earlier else []
         return canonical_json([FORMAT, encoding, served, wording, self.seed, start, stop, *more])
 
     def _plan(self, planned: PlannedTask) -> Plan:

@@ -111,7 +111,7 @@ def _shards(built: str | Path | Iterable[Path]) -> list[Path]:
 
 
 def _batches(file: Path) -> Iterator[pa.RecordBatch]:
-    wanted = {*_TURNS, *chain(*_APART), *_BEFORE, "prompt", "completion", "fm_task"}
+    wanted = {*_TURNS, *chain(*_APART), *_BEFORE, "prompt", "completion", "text", "fm_task"}
     if file.suffix == ".parquet":
         with pq.ParquetFile(file) as shard:
             columns = [name for name in shard.schema_arrow.names if name in wanted]
@@ -162,12 +162,18 @@ def _counts(batch: pa.RecordBatch, names: set[str], tokenizer: Tokenizer, extra:
             before = sum(_of_lists(batch.column(name), tokenizer) for name in _BEFORE if name in names)
             return TokenCounts(before + tokens + loss + extra, loss)
     if not names.issuperset(("prompt", "completion")):
-        return None
+        return _of_whole(batch.column("text"), tokenizer, extra) if "text" in names else None
     sides = [batch.column(name) for name in ("prompt", "completion")]
     if pa.types.is_list(sides[0].type):
         put, got = (_of_turns(side, "role", tokenizer, 0) for side in sides)
         return TokenCounts(put.tokens + got.tokens + extra, got.loss)
     return tokenizer.count(*(side.cast(pa.large_string()) for side in sides), extra=extra)
+
+
+def _of_whole(texts: pa.Array, tokenizer: Tokenizer, extra: int) -> TokenCounts:
+    """Prompt and answer are no longer apart, and trainers put the loss on both."""
+    tokens = tokenizer.lengths(texts.cast(pa.large_string()))
+    return TokenCounts(tokens + extra, tokens)
 
 
 def _of_lists(values: pa.Array, tokenizer: Tokenizer) -> Ints:

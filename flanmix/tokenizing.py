@@ -38,18 +38,21 @@ class Counting:
 
     `separator` is what the layout writes between input and target: it is the input's. None: a chat template stands
     between them, and they are encoded apart. `extra` tokens are added to every row, 1 for the end-of-text token that
-    trainers append; with a chat template, all that it adds to a row. They are no loss tokens.
+    trainers append; with a chat template, all that it adds to a row, and `of_system` and `of_pair` what it adds to a
+    system text and to each pair of earlier turns. They are no loss tokens.
     """
 
     separator: str | None = "\n"
     extra: int = 1
+    of_system: int = 0
+    of_pair: int = 0
 
     @classmethod
     def of_layout(cls, layout: str, separator: str, extra: int = 1) -> "Counting":
         """How the rows of a layout are counted.
 
         >>> Counting.of_layout("messages", "\\n", extra=9)
-        Counting(separator=None, extra=9)
+        Counting(separator=None, extra=9, of_system=0, of_pair=0)
         """
         return cls(separator if layout in ("prompt_completion", "text") else None, extra)
 
@@ -154,10 +157,12 @@ class Tokenizer:
         tokens = counts.tokens.copy()
         if "system" in columns:
             tokens += self.lengths(columns["system"])
+            tokens += counting.of_system * (np.asarray(pc.binary_length(columns["system"])) > 0)
         if "history" in columns:
             pairs, owners = columns["history"].flatten(), np.asarray(pc.list_parent_indices(columns["history"]))
             for side in ("user", "assistant"):
                 np.add.at(tokens, owners, self.lengths(pc.struct_field(pairs, side)))
+            np.add.at(tokens, owners, counting.of_pair)
         return TokenCounts(tokens, counts.loss)
 
     def count_pairs(self, inputs: pa.Array, targets: pa.Array, counting: Counting) -> TokenCounts:

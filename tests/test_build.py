@@ -22,7 +22,8 @@ from flanmix.build import parse_size
 from flanmix.layouts import LAYOUTS, schema_of
 from flanmix.shards import Format
 from flanmix.sizing import _SLICE_ROWS, _SLICES, _starts
-from tests.toy import TEXT_LAYOUTS, built, hashes, manifest_of, seen, table_task, toy_plan
+from tests.toy import SUMS, TEXT_LAYOUTS, built, hashes, manifest_of, seen, table_task, toy_plan
+from tests.toy_tokens import library
 
 FORMATS: tuple[Format, ...] = ("parquet", "arrow")
 
@@ -297,6 +298,10 @@ def test_a_mixture_of_which_every_row_is_dropped_leaves_nothing(tmp_path: Path) 
     with pytest.raises(fm.FlanmixError, match="every row was dropped: target is blank - 'flanmix preview' shows why"):
         built(toy_plan(task, rows=2), tmp_path / "a/out")
     assert list(tmp_path.iterdir()) == []
+    (tmp_path / "tokenizer.json").write_text(library("bpe").to_str(), encoding="utf-8")
+    long = {"layout": "tokens", "tokenizer": str(tmp_path / "tokenizer.json"), "eos": "<pad>", "max_length": 2}
+    with pytest.raises(fm.FlanmixError, match="longer than max_length - give a greater 'max_length', or 'truncate'"):
+        built(toy_plan(SUMS, rows=2), tmp_path / "a/out", **long)
 
 
 def test_prepared_rows_that_are_gone_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

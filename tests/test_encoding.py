@@ -283,6 +283,21 @@ def test_a_budget_in_tokens_counts_what_the_build_writes(chat: str | None, token
     assert abs(facts["tokens"]["off_by"]) < 0.02
 
 
+@pytest.mark.parametrize("layout", ["tokens", "packed", "prompt_completion", "inputs_targets", "text"])
+@pytest.mark.parametrize("chat", ["chatml", "alpaca", "mistral", "zephyr"])
+def test_a_budget_in_tokens_counts_what_a_template_puts_around_every_turn(
+    layout: str, chat: str, tokenizer: Path, tmp_path: Path
+) -> None:
+    turn = {"user": "{{ x }} + {{ y }}?", "assistant": "{{ z }}"}
+    talk = fm.Template("talk", turns=[turn, {**turn, "user": "{{ x }}, again?"}, turn])
+    rows = [{"x": number, "y": 1, "z": number + 1} for number in range(200)]
+    tasks = fm.load_registry(specs=[fm.Task("talks", type="arithmetic", source=rows, templates=[talk])], bundled=False)
+    keys = {"chat_template": chat, "eos": EOS, "bos": EOS, "max_length": 512, "tokenizer": str(tokenizer)}
+    mixture = fm.Mixture("m", parts=[fm.Part("talks")], layout=layout, tokens=9_000, system="Add.", **keys)
+    facts = manifest_of(built(mixture.plan(tasks, seed=1), tmp_path / "out"))
+    assert abs(facts["tokens"]["off_by"]) < 0.03
+
+
 # ---- wrong inputs
 
 
@@ -301,6 +316,12 @@ def test_a_budget_in_tokens_counts_what_the_build_writes(chat: str | None, token
         ({"eos": "</end>"}, "'</end>', which ends a turn"),
         ({"truncate": "right"}, "truncate='right' needs max_length"),
         ({"loss": "chosen"}, "where no task has flags"),
+        (
+            {"layout": "messages", "max_length": 64, "loss": "last"},
+            "loss and max_length would do nothing in the layout",
+        ),
+        ({"layout": "text", "packing": "concatenate"}, "packing would do nothing in the layout 'text' - leave it out"),
+        ({"layout": "alpaca", "chat_template": "chatml"}, "chat_template would do nothing in the layout 'alpaca'"),
     ],
 )
 def test_wrong_options_are_told_before_anything_is_written(

@@ -54,6 +54,13 @@ def test_messages_are_encoded_one_by_one(tmp_path: Path) -> None:
     assert found == Count(len(rows), sum(map(sum, texts)) + 9 * len(rows), sum(text[1] for text in texts))
 
 
+def test_a_text_is_trained_as_a_whole(tmp_path: Path) -> None:
+    rows = built(tmp_path / "out", layout="text")
+    found = sum(count_tokens(tmp_path / "out", tokenizer(), Counting("\n", extra=1)).values(), Count())
+    tokens = sum(tokens_of(row["text"]) for row in rows)
+    assert found == Count(len(rows), tokens + len(rows), tokens)
+
+
 def test_conversations_of_any_number_of_turns(tmp_path: Path) -> None:
     turns = [("system", "dog"), ("user", "12 + 30?"), ("assistant", "42"), ("user", "fox"), ("assistant", "東京")]
     talks = [[{"role": role, "content": text} for role, text in turns[:count]] for count in (5, 0, 3)]
@@ -118,7 +125,7 @@ def test_what_is_no_shard_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.parquet").write_bytes(b"no parquet")
     with pytest.raises(fm.BuildError, match=r"x\.parquet: cannot be read: .* - run 'flanmix verify'"):
         count_tokens([tmp_path / "x.parquet"], tokenizer())
-    pq.write_table(pa.table({"text": ["x"]}), tmp_path / "y.parquet")
+    pq.write_table(pa.table({"story": ["x"]}), tmp_path / "y.parquet")
     with pytest.raises(fm.BuildError, match=r"y\.parquet: has no column of texts that is known"):
         count_tokens([tmp_path / "y.parquet"], tokenizer())
 

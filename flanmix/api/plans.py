@@ -175,6 +175,7 @@ def _with_model(options: Options, mixture: spec.Mixture, chosen: Mapping[str, An
     if unknown := sorted(chosen.keys() - {*names, "tokenizer"}):
         hint = did_you_mean(unknown[0], names) or f"of an encoding there are tokenizer, {', '.join(names)}"
         raise UsageError(f"a build has no option '{unknown[0]}'", hint=hint)
+    _refuse_idle(options.layout, chosen)
     tokenizer = chosen.get("tokenizer", mixture.tokenizer)
     try:
         keys = spec.EncodingKeys(**{name: chosen.get(name, getattr(mixture, name)) for name in names})
@@ -187,6 +188,17 @@ def _with_model(options: Options, mixture: spec.Mixture, chosen: Mapping[str, An
     if options.layout in LAYOUTS and not LAYOUTS[options.layout].ROOM:
         return dataclasses.replace(options, chat=make_template(keys, tokenizer))
     return options
+
+
+def _refuse_idle(layout: str, chosen: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for options of this call that would decide nothing in the layout."""
+    if layout in TOKENS or layout not in LAYOUTS:
+        return
+    of_texts = set() if LAYOUTS[layout].ROOM else {"chat_template", "bos", "eos"}
+    idle = sorted(name for name, value in chosen.items() if value is not None and name not in {"tokenizer", *of_texts})
+    if idle:
+        what = f"{' and '.join(idle)} would do nothing in the layout '{layout}'"
+        raise UsageError(what, hint=f"leave {'them' if len(idle) > 1 else 'it'} out, or take {' or '.join(TOKENS)}")
 
 
 def _tokens(planned: Planned, options: Options, out: Path, made: Mapping[str, Any]) -> dict[str, Any]:

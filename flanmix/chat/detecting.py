@@ -117,6 +117,8 @@ def _keys(kind: pa.DataType) -> dict[str, pa.DataType]:
 
 
 def _not_one(found: list[ConversationColumns], schema: pa.Schema, where: Where, shown: str) -> Problem:
+    if {"chosen", "rejected"} <= set(schema.names):
+        return where.problem(*_preference(schema, shown))
     if found:
         ways = [_written(each) for each in found]
         what = f"more than one thing in {shown} may be the conversation: {' or '.join(ways)}"
@@ -124,7 +126,26 @@ def _not_one(found: list[ConversationColumns], schema: pa.Schema, where: Where, 
     columns = ", ".join(f"{field.name} ({_type(field.type)})" for field in schema) or "none"
     what = f"no conversation is found in {shown}, whose columns are {columns}"
     example = "{messages: COLUMN, role: KEY, content: KEY} or {prompt: COLUMN, completion: COLUMN}"
-    return where.problem(what, f"say where the turns stand: conversation: {example}")
+    return where.problem(what, _unread(schema) or f"say where the turns stand: conversation: {example}")
+
+
+def _preference(schema: pa.Schema, shown: str) -> tuple[str, str]:
+    """What is wrong with pairs of answers, and how to take one of each."""
+    what = f"{shown} has pairs of answers, 'chosen' and 'rejected', for training on preferences, which is not made here"
+    prompt = next((name for name in ("prompt", "instruction", "question", "input") if name in schema.names), "COLUMN")
+    turns = "{messages: chosen}" if _ways(schema.field("chosen").type) else f"{{prompt: {prompt}, completion: chosen}}"
+    return what, f"to train on the chosen ones alone, write conversation: {turns}"
+
+
+def _unread(schema: pa.Schema) -> str | None:
+    """What to do with turns in a form that is not read."""
+    for field in schema:
+        parts = [key for key, kind in _keys(field.type).items() if key in ("content", "value") and _is_list(kind)]
+        if parts:
+            return f"'{parts[0]}' in the turns of '{field.name}' is a list of parts: make each one text first"
+        if field.name.lower() in (*_MESSAGES, "data") and _is_list(field.type) and is_text(field.type.value_type):
+            return f"the turns in '{field.name}' do not say who speaks: make each a {{role, content}} first"
+    return None
 
 
 def _written(columns: ConversationColumns) -> str:
@@ -200,7 +221,8 @@ def _problems_of_turns(
             yield where.at(key).problem(what, "a flag is true or false, 1 or 0")
         elif key != "train" and not is_text(keys[wanted]):
             what = f"'{wanted}' in the turns of '{name}' holds {_type(keys[wanted])}, not text"
-            yield where.at(key).problem(what, "name a key with text")
+            parts = ", or make each list of parts one text first" if _is_list(keys[wanted]) else ""
+            yield where.at(key).problem(what, f"name a key with text{parts}")
 
 
 def _near(name: str, known: dict[str, pa.DataType]) -> str:

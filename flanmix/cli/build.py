@@ -1,5 +1,7 @@
 """`flanmix build`: a mixture into a folder."""
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any, get_args
 
 import click
@@ -28,7 +30,11 @@ ENCODING = ("chat_template", "loss", "max_length", "truncate", "packing", "eos",
 @click.option("-o", "--out", required=True, metavar="DIR", help="The folder to write: new, empty, or of this build.")
 @click.option("--num-proc", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
 @click.option("--layout", type=click.Choice(LAYOUTS), help="The columns of the rows.")
-@click.option("--chat-template", metavar="NAME", help="For tokens: a chat template, or 'tokenizer' for its own.")
+@click.option(
+    "--chat-template",
+    metavar="NAME",
+    help="For tokens, or texts without turns: a chat template, or 'tokenizer' for its own.",
+)
 @click.option("--loss", type=click.Choice(LOSSES), help="For tokens: what is trained.")
 @click.option("--max-length", type=click.IntRange(2), help="For tokens: the most of a row, or those of a pack.")
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="For tokens: cut longer rows at this side.")
@@ -81,6 +87,8 @@ def _build(
             else count_of(len(manifest["stages"]), "stage")
         )
         say(f"{count_of(manifest['rows'], 'row')} in {shards}, {manifest['planned'] - manifest['rows']:,} dropped")
+        if left_out := _left_out(manifest):
+            say(f"left out of the sources before: {left_out}")
         if "encoding" in manifest:
             encoding = manifest["encoding"]
             say(f"{encoding['tokens']:,} tokens, {encoding['loss_tokens']:,} of them trained")
@@ -93,6 +101,12 @@ def _build(
         say(f"load them with datasets.load_dataset('{out}')")
     for position in range(min(show, plan.rows)):
         click.echo(f"\n{_shown(plan[position])}")
+
+
+def _left_out(manifest: Mapping[str, Any]) -> str:
+    """How many rows the sources have that could not be drawn, by reason."""
+    reasons = sum((Counter(task["source"]["dropped"]) for task in manifest.get("tasks", ())), Counter[str]())
+    return ", ".join(f"{count:,} ({reason})" for reason, count in reasons.most_common())
 
 
 def _shown(example: Any) -> str:

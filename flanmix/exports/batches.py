@@ -13,12 +13,13 @@ from flanmix.order import Ints
 
 Flags = npt.NDArray[np.bool_]
 SYSTEM, USER, ASSISTANT = range(3)
-_SAID = {
+SAID = {
     "prompt_completion": ("prompt", "completion"),
     "alpaca": ("instruction", "output"),
     "inputs_targets": ("inputs", "targets"),
     "text": ("text", "text"),
 }
+"""The columns of layouts of two texts: what is asked, and what is answered."""
 _TURNS = {"conversational": ("prompt", "completion"), "messages": ("messages",), "sharegpt": ("conversations",)}
 _ROLES = {"sharegpt": ("system", "human", "gpt")}
 
@@ -84,8 +85,8 @@ class Batch:
     @cached_property
     def said(self) -> tuple[pa.Array, pa.Array] | None:
         """What is asked and what is answered, "" for null; None where the layout has no two such columns of text."""
-        names = _SAID.get(self.layout or "")
-        if names is None or not all(is_text(self.table.schema.field(name).type) for name in names):
+        names = SAID.get(self.layout or "")
+        if names is None or not all(says(self.table.schema.field(name).type) for name in names):
             return None
         asked, answered = (pc.fill_null(one(self.table.column(name)).cast(pa.large_string()), "") for name in names)
         return asked, answered
@@ -150,8 +151,14 @@ def is_turns(kind: pa.DataType) -> bool:
     """Whether a column holds lists of turns, with the keys of either kind."""
     if not is_list(kind) or not pa.types.is_struct(kind.value_type):
         return False
-    keys = {field.name for field in kind.value_type}
+    keys = {field.name for field in kind.value_type if says(field.type)}
     return {"role", "content"} <= keys or {"from", "value"} <= keys
+
+
+def says(kind: pa.DataType) -> bool:
+    """Whether something is text, be it kept once and pointed to, or nothing at all."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return is_text(kind) or bool(pa.types.is_null(kind))
 
 
 def is_integers(kind: pa.DataType) -> bool:

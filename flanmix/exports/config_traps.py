@@ -58,6 +58,10 @@ def _entry_problems(seen: Seen, file: Path, name: str, entry: Mapping[str, Any])
 
     if "file_name" not in entry:
         return
+    columns, tags = entry.get("columns") or {}, entry.get("tags") or {}
+    if not (isinstance(entry["file_name"], str) and isinstance(columns, dict) and isinstance(tags, dict)):
+        yield problem("is no entry: 'file_name' is a text, 'columns' and 'tags' are objects", "export it again")
+        return
     place = file.parent / entry["file_name"]
     if not place.exists():
         yield problem(f"names {entry['file_name']}, which is not there", "name the folder of the shards")
@@ -66,7 +70,6 @@ def _entry_problems(seen: Seen, file: Path, name: str, entry: Mapping[str, Any])
         yield problem("has the formatting 'openai', which invents a system prompt", "write 'sharegpt' with all tags")
     if not place.samefile(seen.folder):
         return
-    columns, tags = entry.get("columns", {}), entry.get("tags", {})
     for key, column in columns.items():
         if column is not None and column not in seen.names:
             yield problem(f"names the column '{column}' for {key}, which is not there", "name a column of the shards")
@@ -116,8 +119,9 @@ def streaming(seen: Seen) -> Iterator[Problem]:
             continue
         if not config.get("max_steps"):
             yield Problem("streams without 'max_steps'", file=str(file), hint="add max_steps, or set streaming: false")
-        entries = [entry for entry in config.get("datasets") or [] if isinstance(entry, dict)]
-        if any("fraction" in entry for entry in entries):
+        entries = config.get("datasets")
+        entries = entries if isinstance(entries, list) else []
+        if any("fraction" in entry for entry in entries if isinstance(entry, dict)):
             yield Problem("streams with 'fraction', which is refused", file=str(file), hint="leave fraction out")
 
 

@@ -7,9 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flanmix.errors import Problem
-from flanmix.exports.batches import is_integers, is_turns
+from flanmix.exports.batches import SAID, is_integers, is_turns, says
 from flanmix.exports.seen import INDEX, OWN, Seen, hidden
 from flanmix.exports.trap import FolderTrap
+from flanmix.layouts import TOKENS
 
 _RESERVED = """
     text prompt completion messages conversations chosen rejected tools images image chat_template_kwargs labels
@@ -142,8 +143,20 @@ def turn_keys(seen: Seen) -> Iterator[Problem]:
         for kind in {schema.field(name).type for schema in seen.schemas if name in schema.names}:
             keys = [field.name for field in kind.value_type] if is_turns(kind) else []
             if set(keys) != wanted:
-                what = f"'{name}' is {kind}, and no list of turns with exactly {_and(sorted(wanted, reverse=True))}"
-                yield Problem(what, file=str(seen.folder), hint="leave other keys out of the turns")
+                keys_and = _and(sorted(wanted, reverse=True))
+                what = f"'{name}' is {kind}, and no list of turns with exactly {keys_and}, both texts"
+                yield Problem(what, file=str(seen.folder), hint="write the two as text, and no other key")
+
+
+def wrong_values(seen: Seen) -> Iterator[Problem]:
+    """Columns of texts that hold something else, and columns of tokens that hold no lists of integers."""
+    texts, tokens = SAID.get(seen.layout or "", ()), OWN[seen.layout] if seen.layout in TOKENS else ()
+    for names, good, wanted in ((dict.fromkeys(texts), says, "text"), (tokens, is_integers, "lists of integers")):
+        for name in names:
+            for kind in {schema.field(name).type for schema in seen.schemas if name in schema.names}:
+                if not good(kind) and not _has_null_type(kind):
+                    what = f"'{name}' is {kind}, where the layout {seen.layout} has {wanted}"
+                    yield Problem(what, file=str(seen.folder), hint="write it as such, or call the column otherwise")
 
 
 def no_rows(seen: Seen) -> Iterator[Problem]:
@@ -203,6 +216,7 @@ COMMON: tuple[FolderTrap, ...] = (
     FolderTrap(splits),
     FolderTrap(types),
     FolderTrap(turn_keys),
+    FolderTrap(wrong_values),
     FolderTrap(no_rows),
     FolderTrap(arrow),
 )

@@ -96,7 +96,13 @@ def _format_of(files: Sequence[Path]) -> str:
         return kind
     ending = next((file for file in files if Path(file.name.removesuffix(".gz")).suffix not in _ENDINGS), files[0])
     hint = "give 'format': parquet, arrow, jsonl, csv or tsv"
+    if ending.name.removesuffix(".gz").endswith(".json"):
+        hint = f"give 'format: jsonl' if each line is an object; if they are one list, {_LINES}"
     raise SourceError(Problem("the files' endings do not tell one format", file=str(ending), hint=hint))
+
+
+_NO_OBJECT = "not one object a line"
+_LINES = "write each object on a line of its own, e.g. jq -c '.[]' rows.json > rows.jsonl"
 
 
 def _broken(file: Path, error: Exception, line: int | None = None) -> SourceError:
@@ -105,9 +111,8 @@ def _broken(file: Path, error: Exception, line: int | None = None) -> SourceErro
         what = "it is no Arrow IPC file"
     if "UTF8" in what.replace("-", "").upper():
         line, what = _first_bad_line(file), "is not UTF-8 text"
-    return SourceError(
-        Problem(f"cannot be read: {what}", file=str(file), line=line, hint="repair or leave out the file")
-    )
+    hint = _LINES if what.endswith(_NO_OBJECT) else "repair or leave out the file"
+    return SourceError(Problem(f"cannot be read: {what}", file=str(file), line=line, hint=hint))
 
 
 def _first_bad_line(file: Path) -> int | None:
@@ -274,7 +279,7 @@ class _Jsonl:
                     row = re.search(r" in row (\d+)", str(error))
                     line = _odd_line(block, number) or _line_of_row(block, number, int(row[1]) if row else 0)
                     what = str(error).replace(row[0], "") if row else str(error)
-                    what = "JSON parse error: not one object a line" if "Column()" in what else what
+                    what = f"JSON parse error: {_NO_OBJECT}" if "Column()" in what else what
                     raise _broken(file, ValueError(what), line) from error
                 if len(table) != sum(map(bool, map(bytes.strip, block.split(b"\n")))):
                     raise _broken(file, ValueError("not one JSON object a line"), _odd_line(block, number))

@@ -118,8 +118,7 @@ def refused(conversation: Any, columns: dict[str, pa.DataType]) -> list[str]:
         texts("prompt", "text"),
         texts("question", "answer", "context"),
         {**texts("question", "answer"), "choices": pa.list_(TEXT)},
-        {"messages": pa.list_(TEXT)},
-        {"messages": pa.list_(pa.struct([("role", TEXT), ("content", pa.list_(TEXT))]))},
+        {"labels": pa.list_(TEXT)},
         {"messages": pa.null()},
         {"prompt": TEXT, "completion": messages()},
     ],
@@ -134,6 +133,41 @@ def test_where_nothing_is_found_the_columns_are_told_and_what_to_write(columns: 
     )
 
 
+@pytest.mark.parametrize(
+    ("columns", "step"),
+    [
+        (
+            {"messages": pa.list_(TEXT)},
+            "the turns in 'messages' do not say who speaks: make each a {role, content} first",
+        ),
+        (
+            {"messages": pa.list_(pa.struct([("role", TEXT), ("content", pa.list_(TEXT))]))},
+            "'content' in the turns of 'messages' is a list of parts: make each one text first",
+        ),
+    ],
+)
+def test_turns_in_a_form_that_is_not_read_are_told_with_what_to_do(columns: dict[str, pa.DataType], step: str) -> None:
+    (line,) = refused("detect", columns)
+    assert line.startswith(
+        "t.yaml:3: conversation: no conversation is found in rows.jsonl, whose columns are messages ("
+    )
+    assert line.endswith(f" - {step}")
+
+
+@pytest.mark.parametrize(
+    ("columns", "way"),
+    [
+        (texts("prompt", "chosen", "rejected"), "{prompt: prompt, completion: chosen}"),
+        (texts("question", "chosen", "rejected"), "{prompt: question, completion: chosen}"),
+        ({"prompt": TEXT, "chosen": messages(), "rejected": messages()}, "{messages: chosen}"),
+    ],
+)
+def test_pairs_of_answers_are_no_conversations(columns: dict[str, pa.DataType], way: str) -> None:
+    (line,) = refused("detect", columns)
+    assert "rows.jsonl has pairs of answers, 'chosen' and 'rejected', for training on preferences" in line
+    assert line.endswith(f" - to train on the chosen ones alone, write conversation: {way}")
+
+
 def test_columns_are_told_with_what_they_hold() -> None:
     (line,) = refused(
         "detect", {"id": pa.int64(), "m": pa.list_(pa.struct([("role", TEXT), ("parts", pa.list_(TEXT))]))}
@@ -145,7 +179,7 @@ def test_columns_are_told_with_what_they_hold() -> None:
     ("columns", "ways"),
     [
         ({"messages": messages(), "chat": messages()}, "{messages: messages} or {messages: chat}"),
-        ({"chosen": messages(), "rejected": messages()}, "{messages: chosen} or {messages: rejected}"),
+        ({"one": messages(), "other": messages()}, "{messages: one} or {messages: other}"),
         (
             {"messages": messages(), **texts("prompt", "response")},
             "{messages: messages} or {prompt: prompt, completion: response}",

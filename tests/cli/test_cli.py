@@ -1,6 +1,7 @@
 """Every command on good input: data on standard output, the rest on standard error, and what is on disk afterwards."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -206,6 +207,13 @@ def test_plan_writes_nothing_and_says_the_same_every_time(work: Path, good: Flan
 
 
 # ---- build and verify
+
+
+def test_build_says_what_was_left_out_of_the_sources(work: Path, good: Flanmix) -> None:
+    assert "left out" not in good("build mix.yaml -o out/all").err
+    (work / "sums.yaml").write_text((work / "sums.yaml").read_text() + "drop: '{{ a == 2 or a == \"2\" }}'\n")
+    told = good("build mix.yaml -o out/some").err
+    assert re.search(r"left out of the sources before: \d+ \(.*\)", told)
 
 
 def test_build_writes_a_folder_that_verify_finds_whole(work: Path, good: Flanmix) -> None:

@@ -230,6 +230,9 @@ ENTRY = {"file_name": "rows-0123456789ab", "formatting": "sharegpt", "columns": 
         ({"columns": {"messages": "turns"}}, "names the column 'turns' for messages, which is not there"),
         ({"file_name": "elsewhere"}, "names elsewhere, which is not there"),
         ({"formatting": "alpaca"}, "does not say which column is the prompt and the response"),
+        ({"file_name": 3}, "is no entry: 'file_name' is a text, 'columns' and 'tags' are objects"),
+        ({"columns": []}, "does not say which column is 'messages'"),
+        ({"tags": ["role_tag"]}, "is no entry: 'file_name' is a text, 'columns' and 'tags' are objects"),
     ],
 )
 def test_an_entry_of_dataset_info_is_full_or_told(change: dict[str, Any], what: str, tmp_path: Path) -> None:
@@ -423,6 +426,23 @@ def test_turns_with_other_keys_are_told(tmp_path: Path) -> None:
     assert "no list of turns with exactly 'role' and 'content'" in problems(shards(tmp_path / "a", rows), "axolotl")
     texts = [{"messages": "user: 1 + 1?"}] * 4
     assert "no list of turns with exactly 'role' and 'content'" in problems(shards(tmp_path / "b", texts), "trl")
+    parts = [{"messages": [{"role": "user", "content": [{"type": "text", "text": "1 + 1?"}]}]}] * 4
+    assert "exactly 'role' and 'content', both texts" in problems(shards(tmp_path / "c", parts), "trl")
+
+
+@pytest.mark.parametrize(
+    ("row", "what"),
+    [
+        ({"prompt": 1, "completion": "2"}, "'prompt' is int64, where the layout prompt_completion has text"),
+        ({"text": [1]}, "'text' is list<element: int64>, where the layout text has text"),
+        (
+            {"input_ids": [1.0, 2.0], "labels": [1.0, 2.0]},
+            "'labels' is list<element: double>, where the layout tokens has lists of integers",
+        ),
+    ],
+)
+def test_values_of_other_types_are_told(row: dict[str, Any], what: str, tmp_path: Path) -> None:
+    assert what in problems(shards(tmp_path, [row] * 4), "trl")
 
 
 @pytest.mark.parametrize("layout", ["prompt_completion", "alpaca", "inputs_targets"])
@@ -467,6 +487,7 @@ def test_llm_foundry_trains_the_last_answer_alone_unless_told(target: str | None
         ("trl", "sums", {"datasets": [{}], "max_length": 9, "streaming": True, "max_steps": 9}, ""),
         ("trl", "sums", {"datasets": [{}], "max_length": 9, "streaming": True}, "streams without 'max_steps'"),
         ("trl", "sums", {"streaming": True, "max_steps": 1, "datasets": [{"fraction": 0.5}]}, "with 'fraction'"),
+        ("trl", "sums", {"streaming": True, "datasets": 3}, "streams without 'max_steps'"),
         ("trl", "sums", {"datasets": [{}]}, "has no 'max_length': rows are cut at 1,024 tokens"),
         ("trl", "sums", [], "cannot be read as a YAML object"),
     ],

@@ -110,6 +110,12 @@ def test_the_format_is_read_off_the_ending_or_given(tmp_path: Path) -> None:
     assert "do not tell one format" in refused(tmp_path, {"a.csv": "q\n", "b.tsv": "q\n"})
 
 
+def test_one_list_of_all_rows_is_told_with_what_makes_lines_of_it(tmp_path: Path) -> None:
+    files: dict[str, Content] = {"a.json": '[{"q": "1"}]\n'}
+    for options in ({}, {"format": "jsonl"}):
+        assert "write each object on a line of its own, e.g. jq -c '.[]'" in refused(tmp_path, files, **options)
+
+
 def test_options_of_csv_are_refused_for_other_formats(tmp_path: Path) -> None:
     assert "are for CSV and TSV, not jsonl" in refused(tmp_path, {"a.jsonl": "{}\n"}, columns=("q",))
 
