@@ -19,7 +19,6 @@ EXPORT = "export.json"
 INDEX = "index.json"
 OWN: Mapping[str, tuple[str, ...]] = {
     "prompt_completion": ("prompt", "completion"),
-    "tagged": ("prompt", "completion"),
     "conversational": ("prompt", "completion"),
     "messages": ("messages",),
     "sharegpt": ("conversations",),
@@ -29,7 +28,10 @@ OWN: Mapping[str, tuple[str, ...]] = {
     "tokens": ("input_ids", "attention_mask", "labels"),
     "text": ("text",),
 }
-"""The columns of each layout; where a folder has those of several, the first of them is taken for its layout."""
+"""The columns of each layout; where a folder has those of several, the first of them is taken for its layout.
+
+`tagged` is not told from `prompt_completion`: it has its columns, and trainers read it as that.
+"""
 _KNOWN_BY: Mapping[str, tuple[str, ...]] = {
     **OWN,
     "alpaca": ("instruction", "output"),

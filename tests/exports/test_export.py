@@ -14,13 +14,14 @@ import yaml
 
 import flanmix as fm
 from flanmix import words
-from flanmix.errors import BuildError, FlanmixError, UsageError
+from flanmix.errors import BuildError, SourceError, UsageError
 from flanmix.exports import TRAINERS
 from flanmix.exports.export import export
 from flanmix.exports.trainer import Exported
 from flanmix.spec import Stage
 from tests.exports.folders import PLAN, build, checked, packed_rows, rows_in, talks, token_build, token_rows, told
 from tests.toy import SUMS, hashes
+from tests.trainers.builds import rows_of, tokens_built
 
 WITHOUT_EXTRAS = [name for name in words.TRAINERS if name not in ("litdata", "mds")]
 METADATA = {"fm_task", "fm_type", "fm_template", "fm_row", "fm_epoch"}
@@ -396,6 +397,22 @@ def test_packs_are_for_padding_free_training_and_never_cut(tmp_path: Path) -> No
     assert "SFTConfig(max_length=None, padding_free=True)" in (done.folder / "trl_sft.py").read_text()
 
 
+def test_the_rows_of_an_export_of_packs_are_the_packs(tmp_path: Path) -> None:
+    made = tokens_built(tmp_path / "mix", "packed")
+    done = made.export(tmp_path / "out", trainer="trl")
+    assert done.rows == len(rows_of(done.folder)) < made.rows
+    assert json.loads((done.folder / "export.json").read_text())["rows"] == done.rows
+
+
+def test_a_build_of_tagged_turns_is_read_as_prompts_and_completions(tmp_path: Path) -> None:
+    made = build(tmp_path / "mix", "tagged")
+    assert checked(made.folder, "trl").problems == []
+    done = made.export(tmp_path / "out", trainer="trl")
+    assert done.rows == made.rows
+    turns = rows_in(build(tmp_path / "turns", "conversational").folder / "data")
+    assert rows_in(next(done.folder.glob("conversational-*"))) == turns
+
+
 # ---- what needs an extra
 
 
@@ -515,7 +532,7 @@ def test_a_prompt_without_the_separator_of_the_manifest_is_not_cut(tmp_path: Pat
     built = build(tmp_path / "mix")
     facts = built.manifest
     (built.folder / "manifest.json").write_text(json.dumps({**facts, "separator": " => "}))
-    with pytest.raises(BuildError, match="prompts do not end in the separator ' => '"):
+    with pytest.raises(SourceError, match=r"train-00000-.*: the prompt of row 0 does not end in the separator ' => '"):
         built.export(tmp_path / "out", trainer="automodel")
 
 
@@ -527,7 +544,8 @@ def test_conversations_have_no_place_in_two_texts(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist(talks(said, said), pq.read_schema(file)), file)
     facts["shards"][0]["bytes"] = file.stat().st_size
     (built.folder / "manifest.json").write_text(json.dumps(facts))
-    with pytest.raises(FlanmixError, match="earlier turns, which prompt_completion has no place for - take --layout"):
+    what = "earlier turns, for which the layout 'prompt_completion' has no place - .*, or take one of .*messages"
+    with pytest.raises(UsageError, match=what):
         built.export(tmp_path / "out", trainer="trl", layout="prompt_completion")
 
 
