@@ -228,7 +228,7 @@ class _Making:
             guards=found.guards,
             source_rows=found.source_rows,
             dropped=found.dropped,
-            conversation=bool(found.carried),
+            conversation=found.talks or "trained" in found.carried,
             flagged="trained" in found.carried,
             repaired=found.repaired,
         )

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from flanmix.bound import BoundTask
 from flanmix.canonical import canonical_json
@@ -47,7 +48,7 @@ class Prepared:
 
     Rows of conversations have the columns `carried` too, whatever the templates use: `prompt`, `response`, `system`,
     `history` (`flanmix.chat.conversations.HISTORY`) and, where the source has flags, `trained`. `repaired` counts those
-    that were brought into order, by what was done to them.
+    that were brought into order, by what was done to them; `talks` says whether any row has a system text or history.
     """
 
     file: Path
@@ -59,6 +60,7 @@ class Prepared:
     original: Original | None = None
     repaired: Mapping[str, int] = field(default_factory=dict)
     carried: tuple[str, ...] = ()
+    talks: bool = False
 
     @property
     def rows(self) -> RowFile:
@@ -141,7 +143,8 @@ def _prepared(folder: Path, digest: str, facts: dict[str, Any], rows: Rows) -> P
     counted = {name: facts[name] for name in ("source_rows", "usable", "dropped")}
     counted["guards"] = tuple(tuple(guard) for guard in facts["guards"])
     if "carried" in facts:
-        counted |= {"repaired": facts["repaired"], "carried": tuple(facts["carried"])}
+        carried = tuple(facts["carried"])
+        counted |= {"repaired": facts["repaired"], "carried": carried, "talks": facts["talks"]}
     if "columns" in facts and rows.seal is not None:
         return Prepared(rows.seal.path, digest, **counted, original=Original(rows.seal, facts["columns"]))
     return Prepared(folder / f"{digest}.arrow", digest, **counted)
@@ -218,9 +221,11 @@ def _write(file: Path, bound: BoundTask, rows: Rows) -> dict[str, Any]:
 def _write_once(file: Path, maker: FieldMaker, rows: Rows, types: dict[str, pa.DataType]) -> dict[str, Any]:
     writer: Any = None
     total = usable = 0
+    talks = False
     try:
         for batch in rows.batches():
             kept = maker.usable(batch, total)
+            talks = talks or (bool(maker.carried) and _talks(kept))
             total += len(batch)
             widened = _widen(types, kept.schema, maker)
             if widened and writer is not None:
@@ -238,7 +243,15 @@ def _write_once(file: Path, maker: FieldMaker, rows: Rows, types: dict[str, pa.D
         hint = f"of {total} rows none is usable ({why})" if total else "it is empty"
         raise SourceError(Problem("has no usable rows", file=rows.shown, hint=hint))
     facts = {"source_rows": total, "usable": usable, "dropped": dict(maker.dropped), "guards": tuple(maker.guards)}
-    return {**facts, "repaired": dict(maker.repaired), "carried": maker.carried} if maker.carried else facts
+    if not maker.carried:
+        return facts
+    return {**facts, "repaired": dict(maker.repaired), "carried": maker.carried, "talks": talks}
+
+
+def _talks(rows: pa.RecordBatch) -> bool:
+    """Whether any row of conversations has a system text or earlier turns."""
+    lengths = (pc.binary_length(rows.column("system")), pc.list_value_length(rows.column("history")))
+    return any(bool(pc.max(each).as_py()) for each in lengths)
 
 
 def _widen(types: dict[str, pa.DataType], schema: pa.Schema, maker: FieldMaker) -> bool:

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -114,10 +114,11 @@ def _write_shard(
     with ExitStack() as stack:
         writer = stack.enter_context(_Writer(stack.enter_context(written_whole(target)), job))
         with beside.at_rest_after_failure():
-            for begin in positions[:: job.group_rows]:
-                end = min(begin + job.group_rows, positions.stop)
-                found = finishing.add(examples.slice(begin, end, until))
-                for done in chain(found, finishing.rest() if end == positions.stop else ()):
+            groups = list(pairwise([*positions[:: job.group_rows], positions.stop]))
+            slices = (examples.slice(begin, end, until) for begin, end in groups)
+            rendered = beside.ahead(slices) if job.output.encoding else slices
+            for (begin, end), found in zip(groups, rendered, strict=True):
+                for done in chain(finishing.add(found), finishing.rest() if end == positions.stop else ()):
                     tally.add(done)
                     beside.do(partial(writer.write_groups, done.tables))
                 progress(end - begin)
@@ -140,6 +141,17 @@ class _Beside:
         self._pool = ThreadPoolExecutor(1) if overlap else None
         self._waiting: deque[Future[None]] = deque()
         self._failure: BaseException | None = None
+
+    def ahead(self, found: Iterator[Slice]) -> Iterator[Slice]:
+        """The same; with `overlap` the next one is made while one is used."""
+        if self._pool is None:
+            yield from found
+            return
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(next, found, None)
+            while (one := waiting.result()) is not None:
+                waiting = pool.submit(next, found, None)
+                yield one
 
     def do(self, work: Callable[[], None]) -> None:
         """Have something done; raises what has failed."""

@@ -69,6 +69,20 @@ def test_it_counts_the_conversations_that_were_repaired_and_those_left_out(tmp_p
     )
 
 
+def test_conversations_of_two_turns_need_no_layout_with_places_for_more(tmp_path: Path) -> None:
+    say = fm.Template("say", input="{{ prompt }}", target="{{ response }}")
+    rows = [{"instruction": "1 + 1?", "output": "2"}]
+    more = [{"instruction": "1 + 1?", "output": "2", "system": "Be brief."}]
+    for source, told in ((rows, False), (more, True)):
+        task = fm.Task("toy/talk", type="dialogue", source=source, conversation="detect", templates=[say])
+        plan = fm.Mixture("toy", parts=[{"select": "toy/talk"}], rows=1).plan(fm.load_registry(specs=[task]))
+        if told:
+            with pytest.raises(fm.UsageError, match="rows have system texts or earlier turns"):
+                built(plan, tmp_path / "b")
+        else:
+            assert manifest_of(built(plan, tmp_path / "a"))["rows"] == 1
+
+
 def test_it_says_nothing_of_repairs_where_there_are_no_conversations(whole: Path) -> None:
     assert not [task for task in manifest_of(whole)["tasks"] if "repaired" in task["source"]]
 

@@ -555,7 +555,7 @@ CASES = [
     wrong(
         "turn-fails-on-row",
         talk('turns: [{user: "{{ 4 / (4 - answer | int) }}", assistant: a}, {user: b, assistant: c}]'),
-        BUILD,
+        f"{BUILD} --layout messages",
         "sums.yaml:7: templates[0].turns[0].user: row 1 of the task toy/sums: division by zero - guard the template …",
     ),
     wrong(

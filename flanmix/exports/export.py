@@ -91,19 +91,29 @@ def _refuse_damage(builds: Mapping[Path, Mapping[str, Any]]) -> None:
 
 def _chosen(trainer: Trainer, found: Mapping[str, Any], layout: str | None, folder: Path) -> str:
     """The layout to write; raises `UsageError` where rows cannot be put into it."""
-    built: str = found["layout"]
+    built = _read_as(found, layout)
     if layout is None and built in trainer.layouts and built not in trainer.asked:
         return built
-    can = [name for name in trainer.layouts if name == built or {name, built} <= CONVERTIBLE]
+    apart = "chat_template" not in found  # what such a template wrote into the texts stays there
+    can = [name for name in trainer.layouts if name == built or (apart and {name, built} <= CONVERTIBLE)]
     best = [name for name in can if name not in trainer.asked]
     best.sort(key=lambda name: built in ROOM and name not in ROOM)
     if layout is None and best:
         return best[0]
     if layout is not None and layout in can:
         return layout
-    what = f"{built} cannot be made into {layout or ' or '.join(trainer.layouts)}, as {trainer.name} reads it"
-    hint = f"build with --layout {layout or trainer.layouts[0]}"
+    made = built if apart else f"{built} in the chat template {found['chat_template']}"
+    wanted = [name for name in trainer.layouts if name not in can]
+    what = f"{made} cannot be made into {layout or ' or '.join(wanted)}, as {trainer.name} reads it"
+    other = f", or give --layout {can[0]}" if can else ""
+    hint = f"build with --layout {layout or trainer.layouts[0]}{other}"
     raise UsageError(Problem(what, file=str(folder), hint=hint))
+
+
+def _read_as(found: Mapping[str, Any], layout: str | None) -> str:
+    """The layout of a build as a trainer sees it: tagged rows are prompts and completions, unless turns are wanted."""
+    built: str = found["layout"]
+    return "prompt_completion" if built == "tagged" and layout in (None, "prompt_completion") else built
 
 
 def _export_one(
@@ -112,7 +122,7 @@ def _export_one(
     data = Exported(found["mixture"], layout, found["plan"], _rows(found), _max_length(found))
     rows = Rows(
         files=tuple(folder / shard["file"] for shard in found["shards"]),
-        source=found["layout"],
+        source=_read_as(found, layout),
         layout=layout,
         writing=Writing(found["separator"], TurnTags(**found.get("turn_tags", {}))),
         metadata=not strict and layout not in trainer.bare,

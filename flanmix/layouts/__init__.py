@@ -167,6 +167,6 @@ def _refuse_what_has_no_place(examples: pa.Table, layout: str) -> None:
     turns = pc.any(pc.greater(pc.list_value_length(examples["history"]), 0)).as_py() if "history" in told else False
     if systems or turns:
         what = " and ".join(["system texts"] * bool(systems) + ["earlier turns"] * bool(turns))
-        with_room = ", ".join(name for name, one in LAYOUTS.items() if one.ROOM)
+        with_room = ", ".join(name for name, one in LAYOUTS.items() if one.ROOM and name not in TOKENS)
         hint = f"give a chat template, which writes them into the texts, or take one of {with_room}"
         raise UsageError(f"rows have {what}, for which the layout '{layout}' has no place", hint=hint)

@@ -14,7 +14,7 @@ import yaml
 
 import flanmix as fm
 from flanmix import words
-from flanmix.errors import BuildError, SourceError, UsageError
+from flanmix.errors import BuildError, FlanmixError, UsageError
 from flanmix.exports import TRAINERS
 from flanmix.exports.export import export
 from flanmix.exports.trainer import Exported
@@ -404,13 +404,13 @@ def test_the_rows_of_an_export_of_packs_are_the_packs(tmp_path: Path) -> None:
     assert json.loads((done.folder / "export.json").read_text())["rows"] == done.rows
 
 
-def test_a_build_of_tagged_turns_is_read_as_prompts_and_completions(tmp_path: Path) -> None:
+def test_tagged_turns_are_read_as_prompts_and_completions_and_become_turns_where_asked(tmp_path: Path) -> None:
     made = build(tmp_path / "mix", "tagged")
     assert checked(made.folder, "trl").problems == []
-    done = made.export(tmp_path / "out", trainer="trl")
-    assert done.rows == made.rows
-    turns = rows_in(build(tmp_path / "turns", "conversational").folder / "data")
-    assert rows_in(next(done.folder.glob("conversational-*"))) == turns
+    as_texts = made.export(tmp_path / "texts", trainer="trl")
+    assert rows_of(as_texts.folder) == rows_of(made.folder)
+    as_turns = made.export(tmp_path / "turns", trainer="trl", layout="conversational")
+    assert rows_of(as_turns.folder) == rows_of(build(tmp_path / "wanted", "conversational").folder)
 
 
 # ---- what needs an extra
@@ -473,6 +473,16 @@ def test_a_layout_that_the_trainer_does_not_read_is_refused(trainer: str, built:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("layout", ["prompt_completion", "inputs_targets"])
+def test_the_text_of_a_chat_template_is_not_put_into_turns(layout: str, tmp_path: Path) -> None:
+    built = build(tmp_path / "mix", layout, chat_template="chatml")
+    what = f"{layout} in the chat template chatml cannot be made into messages"
+    with pytest.raises(UsageError, match=what):
+        built.export(tmp_path / "out", trainer="automodel")
+    if layout == "prompt_completion":
+        assert built.export(tmp_path / "out", trainer="trl").layouts == (layout,)
+
+
 @pytest.mark.parametrize(("trainer", "layout"), [("automodel", None), ("trl", "messages"), ("llama-factory", "alpaca")])
 def test_tokens_cannot_be_made_into_texts(trainer: str, layout: str | None, tmp_path: Path) -> None:
     folder = token_build(tmp_path / "mix", token_rows(4))
@@ -532,7 +542,7 @@ def test_a_prompt_without_the_separator_of_the_manifest_is_not_cut(tmp_path: Pat
     built = build(tmp_path / "mix")
     facts = built.manifest
     (built.folder / "manifest.json").write_text(json.dumps({**facts, "separator": " => "}))
-    with pytest.raises(SourceError, match=r"train-00000-.*: the prompt of row 0 does not end in the separator ' => '"):
+    with pytest.raises(FlanmixError, match=r"\.parquet: the prompt of row 0 does not end in the separator ' => '"):
         built.export(tmp_path / "out", trainer="automodel")
 
 
@@ -544,8 +554,7 @@ def test_conversations_have_no_place_in_two_texts(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist(talks(said, said), pq.read_schema(file)), file)
     facts["shards"][0]["bytes"] = file.stat().st_size
     (built.folder / "manifest.json").write_text(json.dumps(facts))
-    what = "earlier turns, for which the layout 'prompt_completion' has no place - .*, or take one of .*messages"
-    with pytest.raises(UsageError, match=what):
+    with pytest.raises(FlanmixError, match="earlier turns, for which the layout 'prompt_completion' has no place"):
         built.export(tmp_path / "out", trainer="trl", layout="prompt_completion")
 
 
