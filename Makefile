@@ -6,14 +6,17 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := $(VENV)/bin
 
-.PHONY: starter test lint format bench clean python
+.PHONY: starter test readers lint format bench clean python
 
 starter: $(BIN)/.flanmix
 	$(BIN)/flanmix plan starter
 	$(BIN)/flanmix build starter -o out/starter --replace --show 2
 
 test: $(BIN)/.flanmix-$(EXTRAS)
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(BIN)/python -m pytest -n $(JOBS) -rs
+
+readers: $(BIN)/.flanmix-$(EXTRAS)
+	.ci/trainers --into $(VENV) litdata mds
 
 lint: $(BIN)/.flanmix-$(EXTRAS)
 	$(BIN)/ruff check .

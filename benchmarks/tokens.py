@@ -85,7 +85,8 @@ def main() -> None:
         }
         seconds = dict(zip(work, best(list(work.values()), options.rounds), strict=True))
         tokens = int(tokenizer.lengths(texts).sum())
-    print(f"{len(texts):,} rows, {tokens:,} tokens, {tokens / len(texts):.0f} a row, {texts.nbytes / 1e6:.0f} MB of text")
+    mean, size = tokens / len(texts), texts.nbytes / 1e6
+    print(f"{len(texts):,} rows, {tokens:,} tokens, {mean:.0f} a row, {size:.0f} MB of text")
     for name, took in seconds.items():
         ratio = took / seconds["the library alone"]
         print(f"{name:26} {took:7.2f} s {tokens / took / 1e6:7.2f} M tokens/s {ratio:6.2f} x the library alone")

@@ -59,7 +59,7 @@ def export(
             _export_one(folder / stage, place / stage, chosen, found, layouts[stage], strict, report)
         _check(place, out, chosen, [folder / stage for stage in stages], report)
         files = tuple(sorted(str(file.relative_to(place)) for file in place.rglob("*") if file.is_file()))
-    rows = sum(found["rows"] for found in builds.values())
+    rows = sum(map(_rows, builds.values()))
     return Export(out, chosen.name, tuple(dict.fromkeys(layouts.values())), rows, files, tuple(report.warnings))
 
 
@@ -119,7 +119,7 @@ def _read_as(found: Mapping[str, Any], layout: str | None) -> str:
 def _export_one(
     folder: Path, place: Path, trainer: Trainer, found: Mapping[str, Any], layout: str, strict: bool, report: Report
 ) -> None:
-    data = Exported(found["mixture"], layout, found["plan"], found["rows"], _max_length(found))
+    data = Exported(found["mixture"], layout, found["plan"], _rows(found), _max_length(found))
     rows = Rows(
         files=tuple(folder / shard["file"] for shard in found["shards"]),
         source=_read_as(found, layout),
@@ -136,12 +136,18 @@ def _export_one(
         "schema_version": manifest.SCHEMA_VERSION,
         "flanmix": __version__,
         "trainer": trainer.name,
-        **{key: found[key] for key in ("mixture", "plan", "build", "rows")},
+        **{key: found[key] for key in ("mixture", "plan", "build")},
+        "rows": data.rows,
         "layout": layout,
         "metadata": rows.metadata,
         "folder": data.folder,
     }
     (place / EXPORT).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _rows(found: Mapping[str, Any]) -> int:
+    """The rows in the shards of a build; where they are packs, it wrote more rows than that."""
+    return sum(int(shard.get("lines", shard["rows"])) for shard in found["shards"])
 
 
 def _max_length(found: Mapping[str, Any]) -> int | None:

@@ -28,7 +28,10 @@ OWN: Mapping[str, tuple[str, ...]] = {
     "tokens": ("input_ids", "attention_mask", "labels"),
     "text": ("text",),
 }
-"""The columns of each layout; where a folder has those of several, the first of them is taken for its layout."""
+"""The columns of each layout; where a folder has those of several, the first of them is taken for its layout.
+
+`tagged` is not told from `prompt_completion`: it has its columns, and trainers read it as that.
+"""
 _KNOWN_BY: Mapping[str, tuple[str, ...]] = {
     **OWN,
     "alpaca": ("instruction", "output"),

@@ -21,6 +21,7 @@ from flanmix.exports.trainer import Exported
 from flanmix.spec import Stage
 from tests.exports.folders import PLAN, build, checked, packed_rows, rows_in, talks, token_build, token_rows, told
 from tests.toy import SUMS, hashes
+from tests.trainers.builds import rows_of, tokens_built
 
 WITHOUT_EXTRAS = [name for name in words.TRAINERS if name not in ("litdata", "mds")]
 METADATA = {"fm_task", "fm_type", "fm_template", "fm_row", "fm_epoch"}
@@ -394,6 +395,22 @@ def test_packs_are_for_padding_free_training_and_never_cut(tmp_path: Path) -> No
     columns = ["input_ids", "attention_mask", "labels", "position_ids", "seq_lengths"]
     assert config["datasets"][0]["columns"] == columns
     assert "SFTConfig(max_length=None, padding_free=True)" in (done.folder / "trl_sft.py").read_text()
+
+
+def test_the_rows_of_an_export_of_packs_are_the_packs(tmp_path: Path) -> None:
+    made = tokens_built(tmp_path / "mix", "packed")
+    done = made.export(tmp_path / "out", trainer="trl")
+    assert done.rows == len(rows_of(done.folder)) < made.rows
+    assert json.loads((done.folder / "export.json").read_text())["rows"] == done.rows
+
+
+def test_tagged_turns_are_read_as_prompts_and_completions_and_become_turns_where_asked(tmp_path: Path) -> None:
+    made = build(tmp_path / "mix", "tagged")
+    assert checked(made.folder, "trl").problems == []
+    as_texts = made.export(tmp_path / "texts", trainer="trl")
+    assert rows_of(as_texts.folder) == rows_of(made.folder)
+    as_turns = made.export(tmp_path / "turns", trainer="trl", layout="conversational")
+    assert rows_of(as_turns.folder) == rows_of(build(tmp_path / "wanted", "conversational").folder)
 
 
 # ---- what needs an extra

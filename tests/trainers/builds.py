@@ -1,6 +1,8 @@
-"""Small exports for the tests of other libraries' loaders, and what should come out of them."""
+"""Small builds for the tests of other libraries' loaders, and what should come out of them."""
 
+import json
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,39 +11,64 @@ import pyarrow.parquet as pq
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 import flanmix as fm
-from flanmix.exports import find_trainer
-from flanmix.exports.rows import Rows
-from flanmix.exports.trainer import Exported
-from flanmix.layouts import schema_of
 from tests.toy import NOTES, SUMS, toy_plan
 
 ROWS, SHARD_ROWS = 90, 25
 SPECIAL = BOS, EOS, PAD = "<s>", "</s>", "<pad>"
+CHATML = START, END = "<|im_start|>", "<|im_end|>"
 CHAT = (
     "{% for message in messages %}<|{{ message.role }}|>{{ message.content }}" + EOS + "{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 """A chat template in which every turn ends."""
-TALKS: list[tuple[str, list[tuple[str, str]], str, str]] = [
-    ("Answer in one word.", [("1 + 1?", "2"), ("And 2 + 2?", "4")], "日本 🙂?", "näht"),
-    ("", [("Hello", "Hi")], "Who?", "I"),
-    ("Be brief.", [], "Why?", "So"),
-    ("", [], " What\n\nnow? ", "Nothing.\n"),
-]
-"""Conversations: what the system says ("" for nothing), the earlier pairs of turns, the last user turn, the answer."""
-_KINDS = {"input_ids": pa.int32(), "attention_mask": pa.int8(), "labels": pa.int64()}
-_TOKENS = pa.schema([(name, pa.list_(pa.field("element", kind))) for name, kind in _KINDS.items()])
-TOKENS = [
-    {"input_ids": [*range(n + 4)], "attention_mask": [1] * (n + 4), "labels": [-100] * (n + 2) + [n + 2, n + 3]}
-    for n in range(30)
-]
-"""Rows of the layout `tokens`."""
+MAX_LENGTH = 512
+ROLES = {"system": "system", "human": "user", "gpt": "assistant"}
+TALKS = fm.Task(
+    "toy/talks",
+    type="dialogue",
+    conversation={"messages": "messages"},
+    source=[
+        {"messages": [{"role": role, "content": text} for role, text in turns]}
+        for turns in (
+            [("system", "Answer in one word."), ("user", "1 + 1?"), ("assistant", "2")],
+            [("user", "日本 🙂?"), ("assistant", "näht"), ("user", "Who?"), ("assistant", "I")],
+            [("user", " What\n\nnow? "), ("assistant", "Nothing.\n")],
+        )
+    ],
+)
+"""Conversations with what loaders might mistake: short ones, white space at the edges, other scripts."""
+
+Turn = tuple[str, str]
+"""The role of a turn and its text."""
 
 
 def built(out: Path, layout: str, **options: Any) -> fm.Built:
     """Sums and notes in three shards: two kinds of task, umlauts, CJK, emoji, several lines."""
     plan = toy_plan(SUMS, NOTES, rows=ROWS, separator="\n")
     return plan.build(out, layout=layout, shard_rows=SHARD_ROWS, quiet=True, **options)
+
+
+@cache
+def talks_plan() -> fm.Plan:
+    """Conversations of several turns beside sums and notes; half of the rows without a system text are given one."""
+    registry = fm.load_registry(specs=(SUMS, NOTES, TALKS), plugins=False)
+    parts = [fm.Part(task) for task in ("dialogue/short_talks", TALKS.name, SUMS.name, NOTES.name)]
+    prompts = {"share": 0.5, "prompts": ["Be brief.", "Sei kürzer 🙂"]}
+    return fm.Mixture("talks", parts=parts, rows=120, seed=7, rate_cap=1, system=prompts).plan(registry)
+
+
+def talks_built(out: Path, layout: str, **options: Any) -> fm.Built:
+    """These conversations in several shards."""
+    return talks_plan().build(out, layout=layout, shard_rows=SHARD_ROWS, quiet=True, **options)
+
+
+def tokens_built(out: Path, layout: str) -> fm.Built:
+    """These conversations in `tokens` or `packed`, by ChatML and a tokenizer that is trained on them."""
+    folder = out.parent / "tokenizer"
+    folder.mkdir(parents=True, exist_ok=True)
+    trained_tokenizer().save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"eos_token": EOS}), encoding="utf-8")
+    return talks_built(out, layout, tokenizer=str(folder), chat_template="chatml", max_length=MAX_LENGTH)
 
 
 def rows_of(folder: Path) -> list[dict[str, Any]]:
@@ -51,95 +78,76 @@ def rows_of(folder: Path) -> list[dict[str, Any]]:
     return found
 
 
-def pair_of(row: dict[str, Any], layout: str) -> tuple[str, str]:
-    """What is asked and what is answered in a row of one turn each."""
+def without_metadata(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows without the fm_ columns."""
+    return [{name: row[name] for name in row if not name.startswith("fm_")} for row in rows]
+
+
+def turns_of(row: dict[str, Any], layout: str) -> list[Turn]:
+    """The turns of a row."""
     match layout:
-        case "prompt_completion":
-            return row["prompt"], row["completion"]
         case "messages":
-            asked, answered = (turn["content"] for turn in row["messages"])
+            return [(turn["role"], turn["content"]) for turn in row["messages"]]
         case "sharegpt":
-            asked, answered = (turn["value"] for turn in row["conversations"])
+            return [(ROLES[turn["from"]], turn["value"]) for turn in row["conversations"]]
         case "alpaca":
-            asked, answered = row["instruction"], row["output"]
+            assert row["input"] == ""
+            pairs = [*row["history"], (row["instruction"], row["output"])]
+            turns = [turn for pair in pairs for turn in zip(("user", "assistant"), pair, strict=True)]
+            return [("system", row["system"]), *turns] if row["system"] else turns
+        case "prompt_completion":
+            return [("user", row["prompt"]), ("assistant", row["completion"])]
         case _:
             raise ValueError(layout)
+
+
+def pair_of(row: dict[str, Any], layout: str) -> tuple[str, str]:
+    """What is asked and what is answered in a row of one turn each."""
+    (_, asked), (_, answered) = turns_of(row, layout)
     return asked, answered
 
 
-def export_talks(out: Path, trainer: str, layout: str) -> Path:
-    """`TALKS` as an export writes them for a trainer; gives the export's folder."""
-    rows = [_laid_out(layout, *talk) for talk in TALKS]
-    return _export_rows(out, trainer, layout, rows, schema_of(layout, metadata=False))
+def talks_in(folder: Path, layout: str) -> list[list[Turn]]:
+    """The turns of each row of a build of conversations: some with a system text, earlier turns, both, or neither."""
+    found = [turns_of(row, layout) for row in rows_of(folder)]
+    kinds = {(turns[0][0] == "system", sum(role == "user" for role, _ in turns) > 1) for turns in found}
+    assert kinds == {(False, False), (False, True), (True, False), (True, True)}
+    return found
 
 
-def export_tokens(out: Path, trainer: str) -> Path:
-    """`TOKENS` as an export writes them for a trainer; gives the export's folder."""
-    return _export_rows(out, trainer, "tokens", TOKENS, _TOKENS)
+def answers_in(turns: Iterable[Turn]) -> list[str]:
+    """What the assistant says."""
+    return [text for role, text in turns if role == "assistant"]
 
 
-def _export_rows(out: Path, trainer: str, layout: str, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> Path:
-    """Rows in two shards, through the export's own writers."""
-    (out.parent / f"shards_of_{out.name}").mkdir(parents=True)
-    files = [out.parent / f"shards_of_{out.name}" / f"train-{n:05d}-of-00002.parquet" for n in range(2)]
-    half = len(rows) // 2
-    for file, part in zip(files, (rows[:half], rows[half:]), strict=True):
-        pq.write_table(pa.Table.from_pylist(part, schema), file)
-    of_trainer = find_trainer(trainer)
-    facts = Exported("talks", layout, "0123456789abcdef" * 4, len(rows))
-    (out / facts.folder).mkdir(parents=True)
-    of_trainer.store(Rows(tuple(files), layout, layout, "\n", False, facts.plan), out / facts.folder)
-    for name, text in of_trainer.write(facts).items():
-        (out / name).write_text(text, encoding="utf-8")
-    return out
-
-
-def _laid_out(layout: str, system: str, history: list[tuple[str, str]], asked: str, answered: str) -> dict[str, Any]:
-    """One conversation in a layout's columns."""
-    if layout == "alpaca":
-        before = [list(pair) for pair in history]
-        return {"instruction": asked, "input": "", "output": answered, "system": system, "history": before}
-    turns = turns_of(system, [*history, (asked, answered)])
-    if layout == "messages":
-        return {"messages": [{"role": role, "content": text} for role, text in turns]}
-    names = {"system": "system", "user": "human", "assistant": "gpt"}
-    return {"conversations": [{"from": names[role], "value": text} for role, text in turns]}
-
-
-def turns_of(system: str, pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Roles and texts of a conversation."""
-    turns = [turn for asked, answered in pairs for turn in (("user", asked), ("assistant", answered))]
-    return [("system", system), *turns] if system else turns
-
-
-def chat_text(turns: Iterable[tuple[str, str]]) -> str:
+def chat_text(turns: Iterable[Turn]) -> str:
     """What `CHAT` makes of turns."""
     return "".join(f"<|{role}|>{text}{EOS}" for role, text in turns)
 
 
-def tokenizer_of(texts: Iterable[str]) -> Tokenizer:
-    """A byte-level BPE made of these texts: it encodes every text there is."""
+@cache
+def trained_tokenizer() -> Tokenizer:
+    """A byte-level BPE made of the texts of the conversations: it encodes every text there is."""
     made = Tokenizer(models.BPE())
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=400, special_tokens=[*SPECIAL], initial_alphabet=alphabet, show_progress=False
+        vocab_size=600, special_tokens=[*SPECIAL, *CHATML], initial_alphabet=alphabet, show_progress=False
     )
-    made.train_from_iterator(texts, trainer)
+    made.train_from_iterator([text for row in talks_plan() for text in (row.input, row.target)], trainer)
     return made
 
 
 def wrapped_tokenizer() -> Any:
-    """Such a tokenizer as transformers has it, with `CHAT`."""
+    """That tokenizer as transformers has it, with `CHAT`."""
     import transformers
 
-    texts = (text for _, history, asked, said in TALKS for pair in [*history, (asked, said)] for text in pair)
     return transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer_of(texts), bos_token=BOS, eos_token=EOS, pad_token=PAD, chat_template=CHAT
+        tokenizer_object=trained_tokenizer(), bos_token=BOS, eos_token=EOS, pad_token=PAD, chat_template=CHAT
     )
 
 
-def trained_text(tokenizer: Any, labels: Iterable[int]) -> str:
+def trained_text(tokenizer: Any, labels: Sequence[int]) -> str:
     """What the loss is on."""
     return str(tokenizer.decode([token for token in labels if token != -100]))

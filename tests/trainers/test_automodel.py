@@ -9,14 +9,14 @@ import yaml
 
 from tests.trainers.builds import (
     EOS,
-    TALKS,
+    answers_in,
     built,
     chat_text,
-    export_talks,
     pair_of,
     rows_of,
+    talks_built,
+    talks_in,
     trained_text,
-    turns_of,
     wrapped_tokenizer,
 )
 
@@ -53,11 +53,12 @@ def test_messages_are_trained_on_the_answer_and_its_end(tmp_path: Path) -> None:
 
 
 def test_system_and_earlier_turns_are_kept_and_every_answer_is_trained(tmp_path: Path) -> None:
-    tokenizer = wrapped_tokenizer()
+    made, tokenizer = talks_built(tmp_path / "mix", "messages"), wrapped_tokenizer()
 
-    dataset = read(export_talks(tmp_path / "out", "automodel", "messages"), tokenizer)
+    dataset = read(made.export(tmp_path / "out", trainer="automodel").folder, tokenizer)
 
-    for (text, trained), (system, history, asked, said) in zip(texts_of(dataset, tokenizer), TALKS, strict=True):
-        pairs = [*history, (asked, said)]
-        assert chat_text(turns_of(system, pairs)).startswith(text)
-        assert trained == "".join(answer + EOS for _, answer in pairs)
+    assert len(dataset) == made.rows
+    talks = talks_in(made.folder, "messages")
+    for (text, trained), turns in zip(texts_of(dataset, tokenizer), talks, strict=True):
+        assert chat_text(turns).startswith(text)
+        assert trained == "".join(answer + EOS for answer in answers_in(turns))

@@ -3,24 +3,27 @@
 One config lists the datasets of several exports, each as its own config has it; axolotl puts them together.
 """
 
+import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import yaml
 
+import flanmix as fm
+from flanmix.errors import BuildError
 from tests.trainers.builds import (
     EOS,
-    TALKS,
-    TOKENS,
+    answers_in,
     built,
     chat_text,
-    export_talks,
-    export_tokens,
     pair_of,
     rows_of,
+    talks_built,
+    talks_in,
+    tokens_built,
     trained_text,
-    turns_of,
+    without_metadata,
     wrapped_tokenizer,
 )
 
@@ -34,13 +37,14 @@ from axolotl.utils.data.sft import prepare_datasets  # noqa: E402
 from axolotl.utils.dict import DictDefault  # noqa: E402
 
 LAYOUTS = ["messages", "sharegpt", "alpaca", "prompt_completion"]
-TALK_LAYOUTS = ["messages", "sharegpt", "alpaca"]
+TALK_LAYOUTS = ["messages", "sharegpt"]
 
 
 class Prepared(NamedTuple):
-    """What axolotl made of each folder, what was in the folder, and the tokenizer."""
+    """What axolotl made of each export, the builds that they are of with their rows, and the tokenizer."""
 
     found: dict[str, list[dict[str, Any]]]
+    builds: dict[str, fm.Built]
     rows: dict[str, list[dict[str, Any]]]
     tokenizer: Any
 
@@ -57,15 +61,15 @@ class Prepared(NamedTuple):
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     """Builds of one turn, conversations and tokens, prepared at once: axolotl starts processes to save each dataset."""
     place = tmp_path_factory.mktemp("axolotl")
-    rows = {}
-    for layout in LAYOUTS:
-        made = built(place / "builds" / layout, layout)
-        made.export(place / layout, trainer="axolotl", layout=layout)
-        rows[layout] = rows_of(made.folder)
+    builds = {layout: built(place / "builds" / layout, layout) for layout in LAYOUTS}
     for layout in TALK_LAYOUTS:
-        rows[f"talks_{layout}"] = rows_of(export_talks(place / f"talks_{layout}", "axolotl", layout))
-    export_tokens(place / "tokens", "axolotl")
-    rows["tokens"] = TOKENS
+        builds[f"talks_{layout}"] = talks_built(place / "builds" / f"talks_{layout}", layout)
+    builds["tokens"] = tokens_built(place / "builds" / "tokens", "tokens")
+    for name, made in builds.items():
+        assert made.export(place / name, trainer="axolotl").layouts == (name.removeprefix("talks_"),)
+    builds["talks_alpaca"] = talks_built(place / "builds" / "talks_alpaca", "alpaca")
+    export_unchecked(builds["alpaca"], builds["talks_alpaca"], place / "talks_alpaca")
+    rows = {name: rows_of(made.folder) for name, made in builds.items()}
 
     tokenizer = wrapped_tokenizer()
     data = _prepare(place, list(rows), tokenizer)
@@ -73,7 +77,14 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     for name, of_name in rows.items():
         found[name], data = data[: len(of_name)], data[len(of_name) :]
     assert data == []
-    return Prepared(found, rows, tokenizer)
+    return Prepared(found, builds, rows, tokenizer)
+
+
+def export_unchecked(other: fm.Built, made: fm.Built, out: Path) -> None:
+    """An export that flanmix refuses: the export of another build, with the rows of this one in place of its own."""
+    (folder,) = (place for place in other.export(out, trainer="axolotl").folder.iterdir() if place.is_dir())
+    shutil.rmtree(folder)
+    shutil.copytree(made.folder / "data", folder)
 
 
 def _prepare(place: Path, names: list[str], tokenizer: Any) -> list[dict[str, Any]]:
@@ -119,20 +130,29 @@ def test_alpaca_is_trained_on_the_output_and_its_end(prepared: Prepared) -> None
 
 @pytest.mark.parametrize("layout", ["messages", "sharegpt"])
 def test_system_and_earlier_turns_are_kept_and_every_answer_is_trained(prepared: Prepared, layout: str) -> None:
-    for number, (system, history, asked, said) in enumerate(TALKS):
-        pairs = [*history, (asked, said)]
-        assert prepared.texts(f"talks_{layout}")[number] == chat_text(turns_of(system, pairs))
-        assert prepared.trained(f"talks_{layout}")[number] == "".join(answer + EOS for _, answer in pairs)
+    name = f"talks_{layout}"
+    talks = talks_in(prepared.builds[name].folder, layout)
+
+    assert prepared.texts(name) == [chat_text(turns) for turns in talks]
+    assert prepared.trained(name) == ["".join(answer + EOS for answer in answers_in(turns)) for turns in talks]
 
 
-def test_alpaca_loses_system_and_earlier_turns(prepared: Prepared) -> None:
+def test_alpaca_loses_system_and_earlier_turns_so_that_its_export_is_refused(
+    prepared: Prepared, tmp_path: Path
+) -> None:
     """Why conversations go to axolotl as messages."""
-    for text, (system, _, asked, said) in zip(prepared.texts("talks_alpaca"), TALKS, strict=True):
+    for text, row in zip(prepared.texts("talks_alpaca"), prepared.rows["talks_alpaca"], strict=True):
         before, _, after = text.partition("### Instruction:\n")
-        assert not system or system not in before
+        assert not row["system"] or row["system"] not in before
         assert "\n\n### " not in before
-        assert after == f"{asked}\n\n### Response:\n{said}{EOS}"
+        assert after == f"{row['instruction']}\n\n### Response:\n{row['output']}{EOS}"
+
+    with pytest.raises(BuildError, match="system"):
+        prepared.builds["talks_alpaca"].export(tmp_path / "out", trainer="axolotl", layout="alpaca")
 
 
 def test_rows_of_tokens_are_taken_as_they_are(prepared: Prepared) -> None:
-    assert [{name: row[name] for name in TOKENS[0]} for row in prepared.found["tokens"]] == TOKENS
+    written = without_metadata(prepared.rows["tokens"])
+
+    assert len(written) == prepared.builds["tokens"].rows
+    assert [{name: row[name] for name in written[0]} for row in prepared.found["tokens"]] == written

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.trainers.builds import SHARD_ROWS, TOKENS, built, export_tokens, rows_of
+from tests.trainers.builds import SHARD_ROWS, built, rows_of, talks_built, tokens_built, without_metadata
 
 pytestmark = [pytest.mark.trainers]
 
@@ -32,15 +32,20 @@ def test_every_row_of_a_build_comes_out_in_order(
 ) -> None:
     made = built(tmp_path / "mix", layout)
     made.export(tmp_path / "out", trainer="litdata", strict=strict)
-    written = [
-        {name: value for name, value in row.items() if not (strict and name.startswith("fm_"))}
-        for row in rows_of(made.folder)
-    ]
+    written = rows_of(made.folder)
 
     found = list(streamed(tmp_path / "out", monkeypatch, tmp_path / "cache"))
 
     assert len(found) == made.rows > 2 * SHARD_ROWS
-    assert found == written
+    assert found == (without_metadata(written) if strict else written)
+
+
+@pytest.mark.parametrize("layout", ["conversational", "messages", "sharegpt", "alpaca"])
+def test_system_and_earlier_turns_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str) -> None:
+    made = talks_built(tmp_path / "mix", layout)
+    made.export(tmp_path / "out", trainer="litdata")
+
+    assert list(streamed(tmp_path / "out", monkeypatch, tmp_path / "cache")) == rows_of(made.folder)
 
 
 def test_the_index_that_litdata_writes_into_a_folder_is_not_in_the_build(tmp_path: Path) -> None:
@@ -73,7 +78,16 @@ def test_a_shuffled_loader_gives_each_row_once(tmp_path: Path) -> None:
     assert found != written
 
 
-def test_rows_of_tokens_come_out_with_their_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = export_tokens(tmp_path / "out", "litdata")
+@pytest.mark.parametrize("layout", ["tokens", "packed"])
+@pytest.mark.parametrize("strict", [False, True])
+def test_tokens_and_packs_come_out_with_their_labels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str, strict: bool
+) -> None:
+    made = tokens_built(tmp_path / "mix", layout)
+    done = made.export(tmp_path / "out", trainer="litdata", strict=strict)
+    written = rows_of(made.folder)
 
-    assert list(streamed(folder, monkeypatch, tmp_path / "cache")) == TOKENS
+    found = list(streamed(done.folder, monkeypatch, tmp_path / "cache"))
+
+    assert len(found) == done.rows
+    assert found == (without_metadata(written) if strict else written)

@@ -12,16 +12,18 @@ import pytest
 import yaml
 
 from tests.trainers.builds import (
+    END,
     EOS,
-    TALKS,
-    TOKENS,
+    Turn,
+    answers_in,
     built,
-    export_talks,
-    export_tokens,
     pair_of,
     rows_of,
+    talks_built,
+    talks_in,
+    tokens_built,
     trained_text,
-    turns_of,
+    without_metadata,
     wrapped_tokenizer,
 )
 
@@ -91,16 +93,17 @@ def test_every_row_of_a_build_becomes_one_prompt_and_one_response(tmp_path: Path
 
 @pytest.mark.parametrize("layout", ["messages", "sharegpt", "alpaca"])
 def test_system_and_history_of_a_conversation_are_kept(tmp_path: Path, layout: str) -> None:
-    folder = export_talks(tmp_path / "out", "llama-factory", layout)
+    made = talks_built(tmp_path / "mix", layout)
+    folder = made.export(tmp_path / "out", trainer="llama-factory", layout=layout).folder
 
     found = aligned(folder)
 
-    def told(row: dict[str, Any]) -> list[tuple[str, str]]:
+    def told(row: dict[str, Any]) -> list[Turn]:
         pairs = [(turn["role"], turn["content"]) for turn in row["_prompt"] + row["_response"]]
         return [("system", row["_system"]), *pairs] if row["_system"] else pairs
 
-    talks = [turns_of(system, [*history, (asked, said)]) for system, history, asked, said in TALKS]
-    assert sorted(map(told, found)) == sorted(talks)
+    assert len(found) == made.rows
+    assert sorted(map(told, found)) == sorted(talks_in(made.folder, layout))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -115,19 +118,27 @@ def test_the_loss_is_on_the_answer_and_its_end(tmp_path: Path, layout: str) -> N
 
 
 def test_every_answer_of_a_conversation_is_trained(tmp_path: Path) -> None:
-    folder = export_talks(tmp_path / "out", "llama-factory", "messages")
-    tokenizer = wrapped_tokenizer()
+    made, tokenizer = talks_built(tmp_path / "mix", "messages"), wrapped_tokenizer()
+    folder = made.export(tmp_path / "out", trainer="llama-factory").folder
 
     trained = [trained_text(tokenizer, row["labels"]) for row in prepared(folder, tokenizer)]
 
-    answers = [[answer for _, answer in [*history, (asked, said)]] for _, history, asked, said in TALKS]
+    answers = [answers_in(turns) for turns in talks_in(made.folder, "messages")]
     assert sorted(trained) == sorted("".join(f"{answer}{EOS}\n" for answer in said) for said in answers)
 
 
 def test_rows_of_tokens_are_trained_on_as_they_are(tmp_path: Path) -> None:
-    folder = export_tokens(tmp_path / "out", "llama-factory")
+    """Through `tokenized_path`: the tokens and labels of the build, and so each answer with its end."""
+    made, tokenizer = tokens_built(tmp_path / "mix", "tokens"), wrapped_tokenizer()
 
-    assert prepared(folder, wrapped_tokenizer()) == TOKENS
+    found = prepared(made.export(tmp_path / "out", trainer="llama-factory").folder, tokenizer)
+
+    assert len(found) == made.rows
+    assert found == without_metadata(rows_of(made.folder))
+    talks = talks_in(talks_built(tmp_path / "talks", "messages").folder, "messages")
+    assert [trained_text(tokenizer, row["labels"]) for row in found] == [
+        "".join(answer + END for answer in answers_in(turns)) for turns in talks
+    ]
 
 
 def test_some_tags_without_the_others_lose_every_row(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.trainers.builds import TOKENS, built, export_tokens, rows_of
+from tests.trainers.builds import built, rows_of, talks_built, tokens_built
 
 pytestmark = [pytest.mark.trainers]
 
@@ -22,6 +22,11 @@ def streamed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return runpy.run_path("mds_stream.py")["dataset"]
 
 
+def with_task(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as MDS has it."""
+    return {**{name: row[name] for name in row if not name.startswith("fm_")}, "task": row["fm_task"]}
+
+
 @pytest.mark.parametrize("layout", ["prompt_completion", "messages", "conversational", "inputs_targets"])
 def test_every_row_of_a_build_comes_back_with_its_task(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str
@@ -32,17 +37,30 @@ def test_every_row_of_a_build_comes_back_with_its_task(
     data = streamed(tmp_path / "out", monkeypatch)
 
     assert len(data) == made.rows
+    assert [*data] == [with_task(row) for row in rows_of(made.folder)]
+
+
+@pytest.mark.parametrize("layout", ["messages", "conversational"])
+def test_system_and_earlier_turns_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str) -> None:
+    made = talks_built(tmp_path / "mix", layout)
+    made.export(tmp_path / "out", trainer="mds")
+
+    assert [*streamed(tmp_path / "out", monkeypatch)] == [with_task(row) for row in rows_of(made.folder)]
+
+
+@pytest.mark.parametrize("layout", ["tokens", "packed"])
+def test_tokens_and_packs_come_back_as_arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str) -> None:
+    made = tokens_built(tmp_path / "mix", layout)
+    done = made.export(tmp_path / "out", trainer="mds")
+
+    data = streamed(done.folder, monkeypatch)
+
+    assert len(data) == done.rows
+    kinds = {"input_ids": np.int32, "attention_mask": np.int8, "labels": np.int64}
     for found, row in zip(data, rows_of(made.folder), strict=True):
-        own = {name: value for name, value in row.items() if not name.startswith("fm_")}
-        assert found == {**own, "task": row["fm_task"]}
-
-
-def test_tokens_and_labels_come_back_as_arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = streamed(export_tokens(tmp_path / "out", "mds"), monkeypatch)
-
-    for found, row in zip(data, TOKENS, strict=True):
-        assert {name: array.tolist() for name, array in found.items()} == row
-        assert found["labels"].dtype == np.int64
+        assert {name: found[name].dtype for name in kinds} == kinds
+        values = {name: value if name == "task" else value.tolist() for name, value in found.items()}
+        assert values == with_task(row)
 
 
 def test_a_folder_for_each_task_lets_the_reader_choose_proportions(tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ import pytest
 
 from tests.trainers.builds import (
     EOS,
-    TALKS,
+    answers_in,
     built,
     chat_text,
-    export_talks,
     pair_of,
     rows_of,
-    turns_of,
+    talks_built,
+    talks_in,
     wrapped_tokenizer,
 )
 
@@ -83,14 +83,15 @@ def test_messages_are_trained_on_the_answer_and_its_end(tmp_path: Path) -> None:
 
 
 def test_system_and_earlier_turns_are_kept_and_every_answer_is_trained(tmp_path: Path) -> None:
-    tokenizer = wrapped_tokenizer()
+    made, tokenizer = talks_built(tmp_path / "mix", "messages"), wrapped_tokenizer()
 
-    dataset = read(export_talks(tmp_path / "out", "openrlhf", "messages"), tokenizer)
+    dataset = read(made.export(tmp_path / "out", trainer="openrlhf").folder, tokenizer)
 
-    pairs = [[*history, (asked, said)] for _, history, asked, said in TALKS]
-    texts = [chat_text(turns_of(talk[0], of_talk)) for talk, of_talk in zip(TALKS, pairs, strict=True)]
-    trained = ["".join(answer + EOS for _, answer in of_talk) for of_talk in pairs]
-    assert texts_of(dataset, tokenizer) == [*zip(texts, trained, strict=True)]
+    talks = talks_in(made.folder, "messages")
+    assert len(dataset) == made.rows
+    assert texts_of(dataset, tokenizer) == [
+        (chat_text(turns), "".join(answer + EOS for answer in answers_in(turns))) for turns in talks
+    ]
 
 
 def test_prompts_and_completions_stand_together_with_a_space_before_the_end(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.trainers.builds import TOKENS, built, export_tokens, rows_of
+from tests.trainers.builds import built, rows_of, talks_built, tokens_built, without_metadata
 
 pytestmark = [pytest.mark.trainers, pytest.mark.slow]
 
@@ -37,10 +37,25 @@ def test_every_row_of_a_build_comes_out_as_it_was_built(tmp_path: Path, layout: 
     found = read(folder)
 
     written = rows_of(made.folder)
-    if strict:
-        written = [{name: row[name] for name in row if not name.startswith("fm_")} for row in written]
-    assert found == written
+    assert len(found) == made.rows
+    assert found == (without_metadata(written) if strict else written)
+
+
+def test_system_and_earlier_turns_are_kept(tmp_path: Path) -> None:
+    made = talks_built(tmp_path / "mix", "conversational")
+
+    found = read(made.export(tmp_path / "out", trainer="oumi").folder)
+
+    prompts = [[turn["role"] for turn in row["prompt"]] for row in found]
+    assert any(roles[0] == "system" for roles in prompts)
+    assert any(roles[-2:] == ["assistant", "user"] for roles in prompts)
+    assert found == rows_of(made.folder)
 
 
 def test_rows_of_tokens_are_read_as_they_are(tmp_path: Path) -> None:
-    assert read(export_tokens(tmp_path / "out", "oumi")) == TOKENS
+    made = tokens_built(tmp_path / "mix", "tokens")
+
+    found = read(made.export(tmp_path / "out", trainer="oumi").folder)
+
+    assert len(found) == made.rows
+    assert found == without_metadata(rows_of(made.folder))
