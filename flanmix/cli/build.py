@@ -1,7 +1,7 @@
 """`flanmix build`: a mixture into a folder."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 import click
@@ -79,28 +79,30 @@ def _build(
         return
     metadata = not options.pop("no_metadata")
     built = plan.build(out, metadata=metadata, quiet=quiet, **options, **encoding)
+    for line in () if quiet else _summary(built.manifest):
+        say(line)
     if not quiet:
-        manifest = built.manifest
-        shards = (
-            count_of(len(manifest["shards"]), "shard")
-            if "shards" in manifest
-            else count_of(len(manifest["stages"]), "stage")
-        )
-        say(f"{count_of(manifest['rows'], 'row')} in {shards}, {manifest['planned'] - manifest['rows']:,} dropped")
-        if left_out := _left_out(manifest):
-            say(f"left out of the sources before: {left_out}")
-        if "encoding" in manifest:
-            encoding = manifest["encoding"]
-            say(f"{encoding['tokens']:,} tokens, {encoding['loss_tokens']:,} of them trained")
-        if "packing" in manifest:
-            packs, packing = count_of(manifest["packing"]["packs"], "pack"), manifest["packing"]
-            say(f"{packs} of {packing['capacity']:,} tokens, {packing['fill_rate']:.2%} full")
-        if "tokens" in manifest:
-            tokens = manifest["tokens"]
-            say(f"{tokens['built']:,} tokens, {tokens['off_by']:+.2%} off {tokens['budget']:,}")
         say(f"load them with datasets.load_dataset('{out}')")
     for position in range(min(show, plan.rows)):
         click.echo(f"\n{_shown(plan[position])}")
+
+
+def _summary(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """What was built, in a few lines."""
+    parts = ("shards", "shard") if "shards" in manifest else ("stages", "stage")
+    places = count_of(len(manifest[parts[0]]), parts[1])
+    yield f"{count_of(manifest['rows'], 'row')} in {places}, {manifest['planned'] - manifest['rows']:,} dropped"
+    if left_out := _left_out(manifest):
+        yield f"left out of the sources before: {left_out}"
+    if "encoding" in manifest:
+        encoding = manifest["encoding"]
+        yield f"{encoding['tokens']:,} tokens, {encoding['loss_tokens']:,} of them trained"
+    if "packing" in manifest:
+        packs, packing = count_of(manifest["packing"]["packs"], "pack"), manifest["packing"]
+        yield f"{packs} of {packing['capacity']:,} tokens, {packing['fill_rate']:.2%} full"
+    if "tokens" in manifest:
+        tokens = manifest["tokens"]
+        yield f"{tokens['built']:,} tokens, {tokens['off_by']:+.2%} off {tokens['budget']:,}"
 
 
 def _left_out(manifest: Mapping[str, Any]) -> str:
