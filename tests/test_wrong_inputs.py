@@ -657,7 +657,7 @@ CASES = [
         "data-json-array",
         but(GOOD_CHOICE, colours_jsonl='[{"q": 1}]\n'),
         PLAN,
-        "colours.yaml:3: source: colours.jsonl:1: cannot be read: JSON parse error: … - repair or leave out the file",
+        "colours.yaml:3: source: colours.jsonl:1: cannot be read: … - write each object on a line of its own, …",
     ),
     wrong(
         "data-json-mixed",
