@@ -129,8 +129,13 @@ def _flags(examples: pa.Table, said: Conversations) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(said.offsets.astype(np.int32)), pa.array(flags))
 
 
-def make_encoding(keys: EncodingKeys, tokenizer: str | None, *, separator: str, packed: bool = False) -> Encoding:
-    """The encoding that these keys ask for. Raises `UsageError`, `SourceError`, `SpecError` or `TemplateError`."""
+def make_encoding(
+    keys: EncodingKeys, tokenizer: str | None, *, separator: str, packed: bool = False, flagged: bool = False
+) -> Encoding:
+    """The encoding that these keys ask for; `flagged` says that the data flag turns.
+
+    Raises `UsageError`, `SourceError`, `SpecError` or `TemplateError`.
+    """
     if tokenizer is None:
         hint = "name a tokenizer.json, its folder or a Hub id as 'tokenizer'"
         raise UsageError("a layout of tokens needs a tokenizer", hint=hint)
@@ -144,7 +149,7 @@ def make_encoding(keys: EncodingKeys, tokenizer: str | None, *, separator: str, 
         loaded,
         make_template(keys, tokenizer) or _pairs(keys, loaded, tokenizer),
         separator if keys.chat_template is None else "",
-        keys.loss,
+        keys.loss or ("chosen" if flagged else "assistant"),
         keys.max_length,
         keys.truncate,
         keys.packing if packed else None,

@@ -238,7 +238,8 @@ def beside_tokenizer(name_or_path: str | Path, file: str, *, revision: str | Non
 def _hub_name(name_or_path: str | Path) -> str:
     """What is no path may be a name of the Hub."""
     name = str(name_or_path)
-    if name.startswith((".", "/", "~")) or name.endswith(".json"):
+    here = Path(name).parent != Path() and Path(name).parent.is_dir()
+    if here or name.startswith((".", "/", "~")) or name.endswith(".json"):
         raise SourceError(Problem("is not there", file=name, hint=_FOLDER_HINT))
     return name
 

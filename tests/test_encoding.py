@@ -171,6 +171,23 @@ def test_the_card_gives_rows_tokens_and_loss_tokens(plan: fm.Plan, tokenizer: Pa
     assert f"{facts['packing']['packs']} packs of 150, {facts['packing']['fill_rate']:.2%} full." in card
 
 
+def test_turns_that_the_data_leave_out_of_the_loss_are_left_out_unless_asked(tokenizer: Path, tmp_path: Path) -> None:
+    said = [("user", "1?", None), ("assistant", "wrong", 0), ("user", "Sure?", None), ("assistant", "right", 1)]
+    rows = [{"messages": [{"role": r, "content": c, "weight": w} for r, c, w in said]}] * 3
+    say = fm.Template("say", input="{{ prompt }}", target="{{ response }}")
+    task = fm.Task("toy/talk", type="dialogue", source=rows, conversation="detect", templates=[say])
+    plan = toy_plan(task, rows=3)
+    told = {"layout": "tokens", "tokenizer": str(tokenizer), "chat_template": "chatml"}
+    ours, asked = built(plan, tmp_path / "a", **told), built(plan, tmp_path / "b", loss="assistant", **told)
+    assert [manifest_of(out)["encoding"]["loss"] for out in (ours, asked)] == ["chosen", "assistant"]
+    known = Tokenizer.of_json((tokenizer / "tokenizer.json").read_text()).library
+    texts = [
+        known.decode([label for label in rows_of(out)[0]["labels"] if label != -100], skip_special_tokens=False)
+        for out in (ours, asked)
+    ]
+    assert texts == ["right<|im_end|>", "wrong<|im_end|>right<|im_end|>"]
+
+
 # ---- packs
 
 

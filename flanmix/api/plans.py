@@ -150,7 +150,8 @@ class Plan:
             shard_rows=shard_rows,
             max_shard_size=max_shard_size,
         )
-        options = _with_model(told, mixture, encoding)
+        flagged = "trained" in planned.plan.chat_columns
+        options = _with_model(told, mixture, encoding, flagged=flagged)
         job = make_job(planned.plan, planned.files, options)
         if replace:
             clear(Path(out))
@@ -169,7 +170,7 @@ class Plan:
             raise UsageError(what, hint="such a plan can be read, not built: take 'sizes' out of the mixture")
 
 
-def _with_model(options: Options, mixture: spec.Mixture, chosen: Mapping[str, Any]) -> Options:
+def _with_model(options: Options, mixture: spec.Mixture, chosen: Mapping[str, Any], *, flagged: bool) -> Options:
     """The same options with what makes text for a model of a row, or tokens, as the layout needs it."""
     names = spec.EncodingKeys.model_fields
     if unknown := sorted(chosen.keys() - {*names, "tokenizer"}):
@@ -183,7 +184,7 @@ def _with_model(options: Options, mixture: spec.Mixture, chosen: Mapping[str, An
         raise UsageError(error.problems) from error
     if options.layout in TOKENS:
         packed = options.layout == "packed"
-        made = make_encoding(keys, tokenizer, separator=options.separator, packed=packed)
+        made = make_encoding(keys, tokenizer, separator=options.separator, packed=packed, flagged=flagged)
         return dataclasses.replace(options, encoding=made)
     if options.layout in LAYOUTS and not LAYOUTS[options.layout].ROOM:
         return dataclasses.replace(options, chat=make_template(keys, tokenizer))

@@ -52,6 +52,8 @@ def candidates(schema: pa.Schema) -> list[ConversationColumns]:
     >>> candidates(pa.schema({"id": pa.int64(), "conversations": pa.list_(turn)}))
     [MessageColumn(role='from', content='value', messages='conversations')]
     """
+    if _is_judged(schema):
+        return []
     systems: list[str | None] = [
         name for name in _SYSTEMS if name in schema.names and _is_said(schema.field(name).type)
     ]
@@ -119,6 +121,10 @@ def _keys(kind: pa.DataType) -> dict[str, pa.DataType]:
 def _not_one(found: list[ConversationColumns], schema: pa.Schema, where: Where, shown: str) -> Problem:
     if {"chosen", "rejected"} <= set(schema.names):
         return where.problem(*_preference(schema, shown))
+    if _is_judged(schema):
+        what = f"{shown} has answers that are judged good or bad in 'label', for training on preferences"
+        hint = "drop the bad ones (drop: '{{ not label }}'), and write conversation: {prompt: …, completion: …}"
+        return where.problem(f"{what}, which is not made here", hint)
     if found:
         ways = [_written(each) for each in found]
         what = f"more than one thing in {shown} may be the conversation: {' or '.join(ways)}"
@@ -127,6 +133,11 @@ def _not_one(found: list[ConversationColumns], schema: pa.Schema, where: Where, 
     what = f"no conversation is found in {shown}, whose columns are {columns}"
     example = "{messages: COLUMN, role: KEY, content: KEY} or {prompt: COLUMN, completion: COLUMN}"
     return where.problem(what, _unread(schema) or f"say where the turns stand: conversation: {example}")
+
+
+def _is_judged(schema: pa.Schema) -> bool:
+    """Whether each row has an answer and a verdict on it."""
+    return "label" in schema.names and pa.types.is_boolean(schema.field("label").type)
 
 
 def _preference(schema: pa.Schema, shown: str) -> tuple[str, str]:

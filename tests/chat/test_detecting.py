@@ -282,3 +282,10 @@ def test_a_wrong_column_or_key_is_told_with_its_line(conversation: dict[str, str
 def test_a_history_that_is_always_empty_is_one(kind: pa.DataType) -> None:
     at = InstructionColumns(instruction="q", output="a", history="h")
     assert resolved(at, pa.schema({**texts("q", "a"), "h": kind}), Where(Origin("t")), "rows") == at
+
+
+def test_answers_that_are_judged_are_not_taken_for_good_ones() -> None:
+    schema = pa.schema({"prompt": pa.string(), "completion": pa.string(), "label": pa.bool_()})
+    assert candidates(schema) == []
+    with pytest.raises(SourceError, match=r"judged good or bad in 'label', .* - drop the bad ones \(drop: "):
+        resolved("detect", schema, Where(Origin("talk.yaml")), "rows.jsonl")
