@@ -164,7 +164,7 @@ def test_rows_that_are_not_there_are_refused(options: Any, told: str, folder: Pa
 
 def test_a_build_of_texts_has_no_mask(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has no labels: its layout is messages - build it with layout='tokens'"):
-        built(folder, tmp_path / "out", layout="messages").mask()
+        built(folder, tmp_path / "out", layout="messages", chat_template=None).mask()
 
 
 def test_another_tokenizer_is_refused_and_one_that_moved_is_found(folder: Path, tmp_path: Path) -> None:

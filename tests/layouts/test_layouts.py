@@ -40,6 +40,7 @@ TAKEN_BY_TRAINERS = {
 TURN = "struct<role: string, content: string>"
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 pairs = st.lists(st.tuples(texts, texts), max_size=8)
+PLAIN_WRITING = Writing()
 layouts = st.sampled_from(TEXT_LAYOUTS)
 talks = st.lists(
     st.tuples(st.just("") | texts, st.lists(st.tuples(texts, texts), max_size=3), texts, texts), max_size=6
@@ -84,7 +85,7 @@ def laid_out(pairs: list[tuple[str, str]], layout: str, separator: str = "\n", m
     return lay_out(examples_of(pairs), layout, Writing(separator), metadata=metadata)
 
 
-def row_of(examples: pa.Table, layout: str, writing: Writing = Writing()) -> dict[str, Any]:  # noqa: B008
+def row_of(examples: pa.Table, layout: str, writing: Writing = PLAIN_WRITING) -> dict[str, Any]:
     (row,) = lay_out(examples, layout, writing, metadata=False).to_pylist()
     return dict(row)
 
