@@ -91,7 +91,7 @@ class Finishing:
         encoding = self._output.encoding
         if not self._held or encoding is None:
             return
-        table = pa.concat_tables([rows.table for rows in self._held], promote_options="permissive").combine_chunks()
+        table = pa.concat_tables([rows.table for rows in self._held]).combine_chunks()
         dropped = sum((Counter(rows.dropped) for rows in self._held), Counter())
         counts, self._counts, self._held, self._tokens = self._counts, Counter(), [], 0
         rows, packed, packing = _packed(Slice(table, dropped), encoding)

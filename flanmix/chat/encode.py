@@ -209,7 +209,8 @@ class _Work:
         lengths = np.fromiter(map(len, every), np.int64, len(every))
         ids = np.fromiter(chain.from_iterable(every), np.int32, int(lengths.sum()))
         bad = self._smuggled(part, ids, lengths, verbatim)
-        found = self._trained(part, texts, rows, ids, lengths)
+        pieced = np.isin(np.arange(part.start, part.stop), list(verbatim))
+        found = self._trained(part, texts, rows, ids, lengths, pieced)
         if self.end is not None:
             lost = (found.stops == found.begins) | (ids[found.stops - 1] != self.end)
             bad = dict.fromkeys(np.unique(found.rows[lost]).tolist(), LOST) | bad
@@ -219,16 +220,21 @@ class _Work:
         return _Batch(ids, lengths, trained, found.stops - 1, straddling, bad)
 
     def _trained(
-        self, part: slice, texts: list[str], rows: list[Any], ids: npt.NDArray[np.int32], lengths: Ints
+        self,
+        part: slice,
+        texts: list[str],
+        rows: list[Any],
+        ids: npt.NDArray[np.int32],
+        lengths: Ints,
+        pieced: npt.NDArray[np.bool_],
     ) -> "_Trained":
-        """Where the trained tokens of a batch begin and end, span by span."""
+        """Where the trained tokens of a batch begin and end, span by span; `pieced` rows were encoded in pieces."""
         spans = self.rendered.spans
         first, last = spans.offsets[[part.start, part.stop]].tolist()
         mine = np.arange(first, last)[self.wanted[first:last]] if not self.everything else np.zeros(0, np.int64)
         owners = np.searchsorted(spans.offsets, mine, side="right") - 1 - part.start
         known = told_by_bytes(self.tokenizer, self.rendered.texts[part], ids, lengths)
-        known.whole[[row - part.start for row in self.rendered.verbatim if part.start <= row < part.stop]] = False
-        easy = known.whole[owners]
+        easy = (known.whole & ~pieced)[owners]
         by_bytes = mine[easy]
         begins, stops, over = known.between(owners[easy], spans.byte_starts[by_bytes], spans.byte_stops[by_bytes])
         found = [_Trained(owners[easy], begins, stops, over)]

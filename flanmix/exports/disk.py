@@ -5,7 +5,7 @@ from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 
-from flanmix.exports.rows import Rows
+from flanmix.exports.rows import Rows, write_parquet
 from flanmix.sources.disk import save_streams
 
 
@@ -19,3 +19,11 @@ def write_disk(rows: Rows, folder: Path) -> None:
                 for table in rows.groups(file):
                     writer.write_table(table)
         save_streams(streams, folder, fingerprint=rows.plan[:16])
+
+
+def store_tokens_on_disk(rows: Rows, folder: Path) -> None:
+    """Tokens as such a folder, other rows as Parquet: for trainers that read the two in different ways."""
+    if rows.layout == "tokens":
+        write_disk(rows, folder)
+    else:
+        write_parquet(rows, folder)

@@ -2,12 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 
 from flanmix.exports import config_traps, traps
-from flanmix.exports.disk import write_disk
+from flanmix.exports.disk import store_tokens_on_disk
 from flanmix.exports.row_traps import COMMON_ROWS
-from flanmix.exports.rows import Rows, write_parquet
 from flanmix.exports.trainer import Exported, Trainer
 from flanmix.exports.trap import FolderTrap
 
@@ -53,13 +51,6 @@ def _write(data: Exported) -> Mapping[str, str]:
     }
 
 
-def _store(rows: Rows, folder: Path) -> None:
-    if rows.layout == "tokens":
-        write_disk(rows, folder)
-    else:
-        write_parquet(rows, folder)
-
-
 TRAINER = Trainer(
     "llama-factory",
     ("messages", "sharegpt", "alpaca", "tokens", "prompt_completion"),
@@ -76,6 +67,6 @@ TRAINER = Trainer(
     ),
     bare=frozenset({"tokens"}),
     asked=frozenset({"prompt_completion"}),
-    store=_store,
+    store=store_tokens_on_disk,
     out_of_order=True,
 )

@@ -1,12 +1,10 @@
 """oumi: hands the columns of Parquet files to TRL; rows of tokens as a `save_to_disk` folder."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from flanmix.exports import config_traps, traps
-from flanmix.exports.disk import write_disk
+from flanmix.exports.disk import store_tokens_on_disk
 from flanmix.exports.row_traps import COMMON_ROWS, SEPARATOR
-from flanmix.exports.rows import Rows, write_parquet
 from flanmix.exports.trainer import Exported, Trainer
 from flanmix.exports.trap import FolderTrap
 
@@ -32,13 +30,6 @@ def _write(data: Exported) -> Mapping[str, str]:
     return {"oumi.yaml": "\n".join([*lines, ""])}
 
 
-def _store(rows: Rows, folder: Path) -> None:
-    if rows.layout == "tokens":
-        write_disk(rows, folder)
-    else:
-        write_parquet(rows, folder)
-
-
 TRAINER = Trainer(
     "oumi",
     ("prompt_completion", "conversational", "tokens"),
@@ -51,5 +42,5 @@ TRAINER = Trainer(
         FolderTrap(config_traps.garbled),
     ),
     bare=frozenset({"tokens"}),
-    store=_store,
+    store=store_tokens_on_disk,
 )

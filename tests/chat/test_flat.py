@@ -34,8 +34,8 @@ def ways(name: str) -> dict[str, ChatTemplate]:
     unmarked = MARK.sub("", own.jinja)
     return {
         "ours": own,
-        "marked": ChatTemplate.of_jinja(own.jinja, **tokens),  # type: ignore[arg-type]
-        "unmarked": ChatTemplate.of_jinja(unmarked, **tokens),  # type: ignore[arg-type]
+        "marked": ChatTemplate.of_jinja(own.jinja, **tokens),
+        "unmarked": ChatTemplate.of_jinja(unmarked, **tokens),
     }
 
 

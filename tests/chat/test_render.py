@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -218,7 +219,7 @@ def test_an_unknown_name_is_refused_with_the_nearest() -> None:
         load_chat_template("chatlm")
 
 
-def test_a_file_of_ones_own_is_read_strictly(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_file_of_ones_own_is_read_strictly(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     body = 'chat_template: mine\nsource: me\neos: "<e>"\nsystem: {}\nuser: {after: "|"}\nassistant: {}\n'
     file.write_text(body)
