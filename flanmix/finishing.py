@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from flanmix.chat.flat import flatten
-from flanmix.chat.loss import IGNORED
 from flanmix.chat.template import ChatTemplate
 from flanmix.encoding import Encoding
 from flanmix.examples import Slice
@@ -60,8 +58,17 @@ class Finished:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
+def finish(found: Slice, output: Output) -> Finished:
+    """What is made of rendered rows by themselves: all but the packs, of which many make one."""
+    if output.encoding is None:
+        rows, table = _as_text(found, output)
+        return Finished(rows, _laid_out(table, output))
+    rows, counts = _encoded(found, output.encoding)
+    return Finished(rows, [] if output.encoding.packing else _laid_out(rows.table, output), counts)
+
+
 class Finishing:
-    """Makes the tables of one shard, in the order of its rows; `rest` gives what is still held at its end."""
+    """Makes the tables of one shard of rows in their order, each part `finish`ed; `rest` gives what is still held."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
@@ -69,20 +76,15 @@ class Finishing:
         self._counts: Counter[str] = Counter()
         self._tokens = 0
 
-    def add(self, found: Slice) -> Iterator[Finished]:
-        """The next rendered rows of the shard."""
+    def add(self, part: Finished) -> Iterator[Finished]:
+        """The next rows of the shard."""
         encoding = self._output.encoding
-        if encoding is None:
-            rows, table = _as_text(found, self._output)
-            yield Finished(rows, self._laid_out(table))
+        if encoding is None or encoding.packing is None:
+            yield part
             return
-        rows, counts = _encoded(found, encoding)
-        if encoding.packing is None:
-            yield Finished(rows, self._laid_out(rows.table), counts)
-            return
-        self._held.append(rows)
-        self._counts.update(counts)
-        self._tokens += counts["tokens"]
+        self._held.append(part.rows)
+        self._counts.update(part.counts)
+        self._tokens += part.counts["tokens"]
         if self._tokens >= _WINDOW_TOKENS:
             yield from self.rest()
 
@@ -95,17 +97,18 @@ class Finishing:
         dropped = sum((Counter(rows.dropped) for rows in self._held), Counter())
         counts, self._counts, self._held, self._tokens = self._counts, Counter(), [], 0
         rows, packed, packing = _packed(Slice(table, dropped), encoding)
-        yield Finished(rows, self._laid_out(packed), {**counts, **packing})
+        yield Finished(rows, _laid_out(packed, self._output), {**counts, **packing})
 
-    def _laid_out(self, table: pa.Table) -> list[pa.Table]:
-        """Rows as one row group, or batch; as several where texts are too long for 32-bit offsets, as none if there are
-        none.
-        """
-        rows, how = table.num_rows, self._output
-        if rows > 1 and table.nbytes > _MOST_BYTES:
-            return [*self._laid_out(table.slice(0, rows // 2)), *self._laid_out(table.slice(rows // 2))]
-        made = lay_out(table, how.layout, how.writing, metadata=how.metadata).combine_chunks()
-        return [made] if rows else []
+
+def _laid_out(table: pa.Table, output: Output) -> list[pa.Table]:
+    """Rows as one row group, or batch; as several where texts are too long for 32-bit offsets, as none if there are
+    none.
+    """
+    rows = table.num_rows
+    if rows > 1 and table.nbytes > _MOST_BYTES:
+        return [*_laid_out(table.slice(0, rows // 2), output), *_laid_out(table.slice(rows // 2), output)]
+    made = lay_out(table, output.layout, output.writing, metadata=output.metadata).combine_chunks()
+    return [made] if rows else []
 
 
 def _as_text(found: Slice, output: Output) -> tuple[Slice, pa.Table]:
@@ -130,16 +133,12 @@ def _encoded(found: Slice, encoding: Encoding) -> tuple[Slice, dict[str, int]]:
         name: count for name, count in asdict(encoded.counts).items() if name not in ("rows", "written", "dropped")
     }
     kept = _keeping(found, encoded.rows, encoded.lost)
-    trained = pc.not_equal(encoded.labels.values, IGNORED).cast(pa.int8())
-    sums = np.concatenate([[0], np.cumsum(np.asarray(trained), dtype=np.int64)])
-    offsets = np.asarray(encoded.labels.offsets).astype(np.int64)
-    loss = sums[offsets[1:]] - sums[np.minimum(offsets[:-1] + 1, offsets[1:])]
     columns = {
         "input_ids": encoded.input_ids,
         "attention_mask": encoded.attention_mask,
         "labels": encoded.labels,
-        "tokens": pa.array(np.diff(offsets)),
-        "loss_tokens": pa.array(loss),
+        "tokens": encoded.labels.value_lengths().cast(pa.int64()),
+        "loss_tokens": pa.array(encoded.loss_tokens),
     }
     return _with(kept, columns), counts
 

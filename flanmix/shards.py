@@ -3,14 +3,14 @@
 import hashlib
 import json
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -21,16 +21,20 @@ from flanmix.assembling import CHAT_COLUMNS
 from flanmix.canonical import canonical_json
 from flanmix.durable import write_text, written_whole
 from flanmix.examples import Examples, Slice
-from flanmix.finishing import TOKEN_COUNTS, Finished, Finishing, Output
+from flanmix.finishing import TOKEN_COUNTS, Finished, Finishing, Output, finish
 from flanmix.layouts import METADATA, schema_of
 from flanmix.mapped import RowFile
 from flanmix.parquet import parquet_writer
 from flanmix.plan import Plan
 
+T = TypeVar("T")
+R = TypeVar("R")
 Format = Literal["parquet", "arrow"]
 DATA, STATE = "data", ".flanmix"
 _AHEAD = 5
 """How many row groups may be rendered at a time: more memory, and fewer passes over large sources."""
+_ENCODING = 2
+"""How many row groups may be encoded at a time: the library works at one while labels are made for another."""
 _WAITING = 4
 """How many row groups may wait to be written, so that writing goes on while the next ones are rendered."""
 
@@ -115,23 +119,34 @@ def _write_shard(
         writer = stack.enter_context(_Writer(stack.enter_context(written_whole(target)), job))
         with beside.at_rest_after_failure():
             groups = list(pairwise([*positions[:: job.group_rows], positions.stop]))
-            slices = (examples.slice(begin, end, until) for begin, end in groups)
-            rendered = beside.ahead(slices) if job.output.encoding else slices
-            for (begin, end), found in zip(groups, rendered, strict=True):
-                for done in chain(finishing.add(found), finishing.rest() if end == positions.stop else ()):
+            for (begin, end), part in zip(groups, _finished(job, examples, groups, until, beside), strict=True):
+                for done in chain(finishing.add(part), finishing.rest() if end == positions.stop else ()):
                     tally.add(done)
                     beside.do(partial(writer.write_groups, done.tables))
                 progress(end - begin)
             examples.check()
         whole = stack.pop_all()
 
-    def finish() -> None:
+    def close() -> None:
         with whole:
             beside.refuse_after_failure()
         facts = {"file": job.file(shard), "build": job.digest, **file_facts(target), **tally.facts()}
         write_text(folder / job.receipt(shard), canonical_json({"facts": facts, "sha256": _digest(facts)}))
 
-    beside.do_always(finish)
+    beside.do_always(close)
+
+
+def _finished(
+    job: Job, examples: Examples, groups: list[tuple[int, int]], until: int, beside: "_Beside"
+) -> Iterator[Finished]:
+    """Each row group, rendered and finished; where tokens are made, the next ones are made meanwhile."""
+
+    def rendered(group: tuple[int, int]) -> Slice:
+        return examples.slice(*group, until)
+
+    if job.output.encoding is None:
+        return (finish(rendered(group), job.output) for group in groups)
+    return beside.ahead(lambda found: finish(found, job.output), beside.ahead(rendered, groups), _ENCODING)
 
 
 class _Beside:
@@ -142,16 +157,19 @@ class _Beside:
         self._waiting: deque[Future[None]] = deque()
         self._failure: BaseException | None = None
 
-    def ahead(self, found: Iterator[Slice]) -> Iterator[Slice]:
-        """The same; with `overlap` the next one is made while one is used."""
+    def ahead(self, work: Callable[[T], R], items: Iterable[T], threads: int = 1) -> Iterator[R]:
+        """`work` of each, in order; with `overlap` that of the next ones is done while one is used."""
         if self._pool is None:
-            yield from found
+            yield from map(work, items)
             return
-        with ThreadPoolExecutor(1) as pool:
-            waiting = pool.submit(next, found, None)
-            while (one := waiting.result()) is not None:
-                waiting = pool.submit(next, found, None)
-                yield one
+        with ThreadPoolExecutor(threads) as pool:
+            waiting: deque[Future[R]] = deque()
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            for last in waiting:
+                yield last.result()
 
     def do(self, work: Callable[[], None]) -> None:
         """Have something done; raises what has failed."""
@@ -216,7 +234,7 @@ def encoded_bytes(job: Job, examples: pa.Table) -> int:
     """The size of a file with these rendered rows."""
     sink, finishing = pa.BufferOutputStream(), Finishing(job.output)
     with _Writer(sink, job) as writer:
-        for done in chain(finishing.add(Slice(examples, {})), finishing.rest()):
+        for done in chain(finishing.add(finish(Slice(examples, {}), job.output)), finishing.rest()):
             writer.write_groups(done.tables)
     return int(sink.tell())
 

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from flanmix.examples import Examples
 from flanmix.shards import Job, encoded_bytes
 
-_SLICES, _SLICE_ROWS = 16, 128
-_MOST_SLICES = 512
+_SLICES, _SLICE_ROWS = 8, 256
+_MOST_SLICES = 256
 _SAMPLE_BYTES = 2 << 20
 _TOLERANCE = 0.025
 _TOKEN_BYTES = 5

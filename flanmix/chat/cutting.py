@@ -32,12 +32,12 @@ class Cut:
 
 @dataclass(frozen=True, eq=False)
 class Done:
-    """`tokens` are the places of those that are written, in order; `rows` and `lengths` those of their rows."""
+    """`tokens` are the places of those that are written, in order; the other arrays are about their rows."""
 
     rows: Ints
     lengths: Ints
     tokens: npt.NDArray[np.bool_]
-    loss_tokens: int
+    loss_tokens: Ints
     cut_rows: int
     cut_tokens: int
     cut_ends: int
@@ -79,7 +79,7 @@ def cut(lengths: Ints, trained: npt.NDArray[np.bool_], ends: Ints, bad: Mapping[
         rows=rows,
         lengths=(high - low)[rows],
         tokens=np.cumsum(edges[:-1], dtype=np.int8) > 0,
-        loss_tokens=int(reached[rows].sum()),
+        loss_tokens=reached[rows],
         cut_rows=int((lost > 0).sum()),
         cut_tokens=int(lost.sum()),
         cut_ends=int(cut_off.sum()),

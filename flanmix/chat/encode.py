@@ -56,13 +56,15 @@ class EncodeCounts:
 class Encoded:
     """`input_ids` (list<int32>), `attention_mask` (list<int8>), `labels` (list<int64>) of the rows that are written.
 
-    `rows` are their numbers among the rows that were given, ascending; `lost` are those of the others, by reason.
+    `rows` are their numbers among the rows that were given, ascending, and `loss_tokens` how many of each row's tokens
+    trainers reach; `lost` are the numbers of the others, by reason.
     """
 
     input_ids: pa.Array
     attention_mask: pa.Array
     labels: pa.Array
     rows: Ints
+    loss_tokens: Ints
     lost: Mapping[str, Ints]
     counts: EncodeCounts
 
@@ -279,7 +281,7 @@ def _gathered(batches: list[_Batch], rendered: Rendered, cutting: Cut) -> Encode
         rows=len(rendered),
         written=len(done.rows),
         tokens=len(kept),
-        loss_tokens=done.loss_tokens,
+        loss_tokens=int(done.loss_tokens.sum()),
         straddling=int(straddling[done.rows].sum()),
         spelled=sum(len(places) for row, places in rendered.verbatim.items() if row in written),
         cut_rows=done.cut_rows,
@@ -287,4 +289,4 @@ def _gathered(batches: list[_Batch], rendered: Rendered, cutting: Cut) -> Encode
         cut_ends=done.cut_ends,
         dropped={why: len(rows) for why, rows in done.lost.items()},
     )
-    return Encoded(input_ids, mask, labels, done.rows, done.lost, counts)
+    return Encoded(input_ids, mask, labels, done.rows, done.loss_tokens, done.lost, counts)
