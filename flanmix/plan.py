@@ -20,7 +20,7 @@ from flanmix.spec.prompts import prompts_of
 FORMAT = 2
 """Goes into every plan's digest: raised whenever an equal plan would give other rows."""
 
-Wordings = Literal["drawn", "even"]
+Wordings = Literal["drawn", "even", "cycle"]
 Arrangement = Literal["shuffle", "even", "sequential"]
 NO_TEMPLATE = -1
 _CHUNK = 1 << 13  # keeps the intermediate arrays in the cache

@@ -20,7 +20,7 @@ from flanmix.rates import exact
 from flanmix.rates import replay as replayed_rows
 from flanmix.recipe import Offer, Recipe, Replayed, resolve
 from flanmix.registry import Registry
-from flanmix.spec import Mixture, Stage
+from flanmix.spec import Mixture, Stage, shares_of
 from flanmix.token_budget import TaskLength, refuse_without_tokens
 from flanmix.tokenizing import load_tokenizer
 from flanmix.undo import takes_back
@@ -175,7 +175,7 @@ class _Making:
             mixture.seed,
             mixture.split,
             tasks,
-            {name: float(share) for name, share in mixture.styles.items()},
+            {name: float(share) for name, share in shares_of(mixture.styles).items()},
             mixture.templates,
             mixture.order,
             allotments.relaxed,

@@ -1,5 +1,6 @@
 """What people write down, as frozen values: tasks, families, mixtures."""
 
+from flanmix.spec.axes import Options, OptionStyle, ShotFormat, ShotRange, Shots, shares_of
 from flanmix.spec.base import NAME_PATTERN, SLUG_PATTERN, Spec, Title
 from flanmix.spec.conversations import (
     Conversation,
@@ -31,10 +32,15 @@ __all__ = [
     "Limits",
     "MessageColumn",
     "Mixture",
+    "OptionStyle",
+    "Options",
     "Part",
     "Preset",
     "Prompt",
     "PromptColumns",
+    "ShotFormat",
+    "ShotRange",
+    "Shots",
     "Source",
     "Spec",
     "Stage",
@@ -48,4 +54,5 @@ __all__ = [
     "Turn",
     "TurnTags",
     "TypeTag",
+    "shares_of",
 ]

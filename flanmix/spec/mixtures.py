@@ -1,10 +1,10 @@
 """Mixtures: parts, stages, budgets and limits."""
 
-from decimal import Decimal
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from flanmix.spec.axes import Options, ShotCount, Shots, Styles, refuse_too_much
 from flanmix.spec.base import Count, Name, Positive, Seed, Share, Slug, Spec, Text, Title
 from flanmix.spec.encoding import EncodingKeys
 from flanmix.spec.prompts import Place, PromptPool, SystemPrompts, TypeTag, refuse_jinja
@@ -172,7 +172,11 @@ class Mixture(EncodingKeys, Budget, _MixtureName):
     place of what their sizes make of them. `sizes` are the rows of tasks, or of styles of tasks, so that a plan can be
     made where no data is; the mixture then knows no other tasks. `exclude` takes tasks out again. `tokenizer` counts
     tokens, and makes those of the layouts `tokens` and `packed`, as the keys of `EncodingKeys` say. `system` are
-    prompts for rows without one of their own, `type_tag` says where a task's type is told.
+    prompts for rows without one of their own, `type_tag` says where a task's type is told. `shots` are the exemplars
+    that go before the share `few_shot` of `styles` (before every row, where that is not told), `options` says how
+    answers to choose from are listed. `templates`: each row's wording is drawn for each epoch, wordings are even,
+    or each epoch takes the row's next one; `templates_per_row` offers each row in that many wordings. `hold_out` is
+    tasks to take out with all that is related to them.
 
     >>> Mixture("mini", parts=[Part("type:nli", weight=2)], rows=1000).parts[0].weight
     2.0
@@ -187,8 +191,12 @@ class Mixture(EncodingKeys, Budget, _MixtureName):
     defaults: Limits = Limits()
     types: dict[Text, Bounds] = Field(default={})
     tags: dict[Text, Bounds] = Field(default={})
-    styles: dict[Literal["inverted", "cot", "options"], Share] = Field(default={})
-    templates: Literal["drawn", "even"] = "drawn"
+    styles: Styles = Field(default={})
+    shots: ShotCount | Shots | None = None
+    options: Options = Options()
+    templates: Literal["drawn", "even", "cycle"] = "drawn"
+    templates_per_row: Annotated[int, Field(strict=True, ge=1, le=1000)] = 1
+    hold_out: tuple[Text, ...] = ()
     weights: dict[Title, Positive] = Field(default={})
     sizes: dict[Title, Size] = Field(default={})
     order: Literal["shuffle", "even", "sequential"] = "shuffle"
@@ -228,7 +236,5 @@ class Mixture(EncodingKeys, Budget, _MixtureName):
         in_tokens = any(tokens is not None for tokens in (self.tokens, *(stage.tokens for stage in self.stages)))
         if in_tokens and self.tokenizer is None:
             raise ValueError("a budget in tokens needs 'tokenizer' - name a tokenizer.json, its folder or a Hub id")
-        shares = sum((Decimal(repr(share)) for share in self.styles.values()), Decimal(0))
-        if shares > 1:
-            raise ValueError(f"the shares in 'styles' add up to {shares}, more than 1 - lower some")
+        refuse_too_much(self.styles)
         return self

@@ -1,5 +1,6 @@
 """Tasks, and the templates and families that serve them."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
@@ -41,6 +42,9 @@ class Template(Spec):
     `turns` stand in place of `input` and `target`, which are then the last two; the others go before them. `system` is
     a system prompt, or several to draw from.
 
+    `extract` is a regular expression (of Python) that finds the answer in what a model writes after this wording: its
+    group `answer`, in the last place where it matches.
+
     In the dialect `promptsource`, `jinja` makes both texts at once with `|||` between them, and reads the list that
     `answer_choices` makes with `|||` between its items. `truncate` cuts what is printed at 2,048 characters, as P3 was
     made.
@@ -61,6 +65,7 @@ class Template(Spec):
     system: PromptPool | None = None
     when: Text | None = None
     tags: tuple[Slug, ...] = ()
+    extract: Text | None = None
     dialect: Dialect = "native"
     jinja: Text | None = None
     answer_choices: str | None = None
@@ -72,6 +77,17 @@ class Template(Spec):
     def _in_turn(cls, turns: tuple[Turn, ...] | None) -> tuple[Turn, ...] | None:
         refuse_out_of_turn(turns or ())
         return turns
+
+    @field_validator("extract")
+    @classmethod
+    def _a_pattern_with_an_answer(cls, extract: str | None) -> str | None:
+        try:
+            groups = re.compile(extract).groupindex if extract is not None else {"answer": 1}
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error} - see 're' in Python's documentation") from None
+        if "answer" not in groups:
+            raise ValueError("the pattern has no group 'answer' - write (?P<answer>…) around it")
+        return extract
 
     @model_validator(mode="after")
     def _keys_of_the_dialect(self) -> Self:

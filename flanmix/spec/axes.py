@@ -1,0 +1,152 @@
+"""How a mixture's rows are put beside their wording: worked examples before them, and their answers to choose from."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from flanmix.spec.base import Count, Positive, Share, Slug, Spec
+
+Shares = Mapping[Literal["few_shot", "inverted", "cot", "options"], Share]
+Styles = Literal["flan"] | dict[Literal["few_shot", "inverted", "cot", "options"], Share]
+"""Shares of the styles of rows, or the name of some (`GRIDS`)."""
+GRIDS: Mapping[str, Shares] = MappingProxyType({"flan": MappingProxyType({"few_shot": 0.5, "options": 0.5})})
+"""The grid of FLAN: zero- and few-shot, with and without options, a quarter of the rows each."""
+
+ShotCount = Annotated[int, Field(strict=True, ge=1, le=64)]
+
+
+class ShotRange(Spec):
+    """From `min` to `max` exemplars, each number as often as the others."""
+
+    min: ShotCount
+    max: ShotCount
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min > self.max:
+            raise ValueError(f"min {self.min} is above max {self.max} - swap them")
+        return self
+
+
+class ShotFormat(Spec):
+    """What stands around the texts of exemplars and of the row itself; both are `input`, `between`, `target`.
+
+    `separator` stands between exemplars and before the row; the prefixes stand before every input and every target.
+
+    >>> ShotFormat("qa", input_prefix="Q: ", target_prefix="A: ").between
+    '\\n'
+    """
+
+    head: ClassVar[str] = "name"
+    name: Slug
+    input_prefix: str = ""
+    between: str = "\n"
+    target_prefix: str = ""
+    separator: str = "\n\n"
+
+
+class Shots(Spec):
+    """Worked examples (exemplars) of the same task that go before a row.
+
+    `count`: how many, a range, or numbers with weights. `balance`: take exemplars with answers by turns, in place of
+    any. `templates`: put into the row's own template, or each into one of its own. `place`: written into the input, or
+    as earlier turns. `formats`: how they are written into the input, one drawn for each row: names of
+    `flanmix/shots/formats.yaml`, or formats of your own. `max_characters`, `max_tokens`: what exemplars and input may
+    take; the farthest exemplars are left out until they do.
+
+    >>> Shots({"min": 1, "max": 5}, max_characters=4000).count
+    ShotRange(min=1, max=5)
+    """
+
+    head: ClassVar[str] = "count"
+    count: ShotCount | ShotRange | Annotated[dict[ShotCount, Positive], Field(min_length=1)] = ShotRange(min=1, max=5)
+    balance: Literal["none", "answers"] = "none"
+    templates: Literal["same", "own"] = "same"
+    place: Literal["text", "turns"] = "text"
+    formats: tuple[Slug | ShotFormat, ...] = Field(default=("plain",), min_length=1)
+    max_characters: Count | None = None
+    max_tokens: Count | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_are_numbers(cls, data: Any) -> Any:
+        """YAML keeps the keys of a mapping as texts."""
+        if isinstance(data, Mapping) and isinstance(data.get("count"), Mapping):
+            count = {int(k) if isinstance(k, str) and k.isdecimal() else k: v for k, v in data["count"].items()}
+            return {**data, "count": count}
+        return data
+
+    @property
+    def weights(self) -> dict[int, float]:
+        """The numbers of exemplars and how often each is drawn.
+
+        >>> Shots({"min": 2, "max": 4}).weights
+        {2: 1.0, 3: 1.0, 4: 1.0}
+        """
+        if isinstance(self.count, ShotRange):
+            return dict.fromkeys(range(self.count.min, self.count.max + 1), 1.0)
+        return dict(sorted(self.count.items())) if isinstance(self.count, dict) else {self.count: 1.0}
+
+
+class OptionStyle(Spec):
+    """How the answers to choose from are listed.
+
+    `label` is what stands before each, with one mark of `labels` in the place of `{}`; bullets have no `{}` and no
+    label that could be an answer. `start` and `end` stand before and after the list, `separator` between its lines.
+
+    >>> OptionStyle("letters", labels="capitals", label="({}) ").start
+    ''
+    """
+
+    head: ClassVar[str] = "name"
+    name: Slug
+    labels: Literal["none", "capitals", "letters", "numbers", "roman"] = "none"
+    label: str = "- "
+    separator: str = "\n"
+    start: str = ""
+    end: str = ""
+
+    @model_validator(mode="after")
+    def _marked_where_labelled(self) -> Self:
+        if (self.labels != "none") != ("{}" in self.label):
+            raise ValueError("'labels' and a '{}' in 'label' go together - give both, or neither")
+        return self
+
+
+OptionTarget = Literal["text", "label", "both"]
+
+
+class Options(Spec):
+    """How rows list the answers to choose from where their template asks for `options`.
+
+    `styles`: one is drawn for each row, of `flanmix/options/styles.yaml` or of your own. `order`: as in the data, or
+    shuffled by the seed. `target`: answer with the option's text, its label or both; or shares of these by weight.
+
+    >>> Options(["letters", "numbers"], order="shuffled", target={"text": 1, "label": 1}).order
+    'shuffled'
+    """
+
+    head: ClassVar[str] = "styles"
+    styles: tuple[Slug | OptionStyle, ...] = Field(default=("bullets",), min_length=1)
+    order: Literal["kept", "shuffled"] = "kept"
+    target: OptionTarget | Annotated[dict[OptionTarget, Positive], Field(min_length=1)] = "text"
+
+
+def shares_of(styles: Styles) -> Shares:
+    """The shares that a mixture asks of styles, by name or each.
+
+    >>> shares_of("flan")["few_shot"]
+    0.5
+    """
+    return GRIDS[styles] if isinstance(styles, str) else styles
+
+
+def refuse_too_much(styles: Styles) -> None:
+    """Raise `ValueError` where the shares of styles that exclude each other add up to more than 1."""
+    apart = [share for name, share in shares_of(styles).items() if name != "few_shot"]
+    total = sum((Decimal(repr(share)) for share in apart), Decimal(0))
+    if total > 1:
+        raise ValueError(f"the shares in 'styles' add up to {total}, more than 1 - lower some")
