@@ -2,16 +2,18 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from flanmix.assembling import CHAT_COLUMNS, Assembly, Brought, Drawn, is_blank
 from flanmix.errors import Problem, TemplateError
+from flanmix.exemplars import Exemplars, Own, Pool
 from flanmix.layouts import METADATA
 from flanmix.mapped import GUARD, ROW, Mapped, RowFile
 from flanmix.order import Ints
@@ -19,6 +21,7 @@ from flanmix.plan import NO_TEMPLATE, Plan, PlannedTemplate
 from flanmix.render import RowError, render_pieces, text_pieces
 from flanmix.render.picking import Rows
 from flanmix.render.viewing import Joined, Piece, join
+from flanmix.shots import Queries, written
 
 _HELD_BYTES = 1 << 30
 """Bytes of files that are held whole while they are built from; larger ones are read in stretches."""
@@ -71,6 +74,8 @@ class Examples:
         self._mapped: dict[int, Mapped] = {}
         self._stretch: _Stretch | None = None
         self._assembly = Assembly(plan) if plan.talks else None
+        self._exemplars = Exemplars(plan) if plan.shots else None
+        self._in_strata: dict[int, Ints] = {}
         self.names = tuple(task.name for task in plan.tasks)
         self.types = tuple(sorted({task.type for task in plan.tasks}))
         self.templates = tuple(sorted({template.id for task in plan.tasks for template in task.templates}))
@@ -134,20 +139,70 @@ class Examples:
         if task not in self._mapped:
             self._mapped[task] = Mapped(self._files[task], whole=self._ahead > 1 and self._small)
         epochs, indices = self.plan.indices(task, draws)
+        indices = self._usable(task, indices)
         rows = self._mapped[task].pick(indices)
         numbers = rows.numbers(ROW)
         chosen = self.plan.templates(task, draws, epochs, numbers, rows.numbers(GUARD))
         stretch.rows[places], stretch.epochs[places], stretch.templates[places] = numbers, epochs, chosen
+        stretch.shots[places] = wanted = self.plan.number_of_shots(task, draws)
+        queries = Queries(indices, numbers, epochs, wanted)
         for template, members in _places_of_each(chosen):
             if template != NO_TEMPLATE:
                 served = rows.at(members)
-                for name, pieces in self._render(task, template, served).items():
-                    stretch.texts[name].append(Joined(places[members], pieces))
+                sides = self._render(task, template, served)
+                stretch.texts["target"].append(Joined(places[members], sides["target"]))
+                if self._exemplars is None or not wanted[members].any():
+                    stretch.texts["input"].append(Joined(places[members], sides["input"]))
+                else:
+                    self._with_exemplars(task, template, queries.at(members), sides, places[members], stretch)
                 if self._assembly is not None:
                     texts = partial(self._text, task, template)
                     brought = self._assembly.brought(task, template, served, draws[members], texts)
                     for name, values in brought.items():
                         stretch.brought[name].append(Brought(places[members], values))
+
+    def _usable(self, task: int, indices: Ints) -> Ints:
+        """The numbers of rows among the usable ones, where the plan counts them stratum by stratum."""
+        strata = self.plan.stylings[task].strata
+        if len(strata) == 1:
+            return indices
+        if task not in self._in_strata:
+            stratum_of = np.zeros(len(self.plan.tasks[task].guards), np.int64)
+            for number, stratum in enumerate(strata):
+                stratum_of[list(stratum.guards)] = number
+            self._in_strata[task] = np.argsort(stratum_of[self._mapped[task].guards], kind="stable")
+        found: Ints = self._in_strata[task][indices]
+        return found
+
+    def _with_exemplars(
+        self,
+        task: int,
+        template: int,
+        queries: Queries,
+        sides: Mapping[str, list[Piece]],
+        places: Ints,
+        stretch: "_Stretch",
+    ) -> None:
+        """Give the inputs of rows of one template to a stretch, each with its exemplars."""
+        assert self._exemplars is not None
+        mapped = self._mapped[task]
+        inputs, targets = (_whole(sides[side], len(queries)) for side in ("input", "target"))
+        pool = Pool(task, self.plan.tasks[task].usable, mapped.pick, partial(self._pair, task))
+        blank = np.asarray(pc.fill_null(is_blank(inputs), True))
+        asking = replace(queries, wanted=np.where(blank, 0, queries.wanted))
+        chosen = self._exemplars.chosen(asking, Own(template, inputs, targets), pool)
+        stretch.exemplars.append(Brought(places, chosen.numbers))
+        if self.plan.shots.place == "turns":
+            stretch.texts["input"].append(Joined(places, [inputs]))
+            stretch.brought["history"].append(Brought(places, chosen.turns))
+        else:
+            formats = self._exemplars.formats(queries, task)
+            stretch.texts["input"] += written(chosen, inputs, places, self.plan.shots.formats, formats)
+
+    def _pair(self, task: int, template: int, rows: Rows) -> tuple[pa.Array, pa.Array]:
+        """The inputs and targets of rows in a template."""
+        sides = self._render(task, template, rows)
+        return _whole(sides["input"], len(rows)), _whole(sides["target"], len(rows))
 
     def _assemble(self, stretch: "_Stretch") -> Slice:
         """The kept examples of a stretch in their order, and why the others are dropped."""
@@ -246,11 +301,13 @@ class _Stretch:
     start: int
     texts: Mapping[str, list[Joined]]
     brought: Mapping[str, list[Brought]]
+    exemplars: list[Brought]
     tasks: Ints
     draws: Ints
     rows: Ints
     epochs: Ints
     templates: Ints
+    shots: Ints
 
     @classmethod
     def empty(cls, start: int, tasks: Ints, draws: Ints, chat_columns: Sequence[str]) -> "_Stretch":
@@ -258,9 +315,10 @@ class _Stretch:
             start,
             {"input": [], "target": []},
             {name: [] for name in chat_columns},
+            [],
             tasks,
             draws,
-            *(np.full(len(tasks), NO_TEMPLATE, np.int64) for _ in range(3)),
+            *(np.full(len(tasks), NO_TEMPLATE, np.int64) for _ in range(4)),
         )
 
     @property
@@ -272,10 +330,12 @@ class _Stretch:
         if (start, stop) == (self.start, self.stop):
             return self
         first, last = start - self.start, stop - self.start
-        drawn = (array[first:last] for array in (self.tasks, self.draws, self.rows, self.epochs, self.templates))
+        arrays = (self.tasks, self.draws, self.rows, self.epochs, self.templates, self.shots)
+        drawn = (array[first:last] for array in arrays)
         texts = {name: [joined.between(first, last) for joined in side] for name, side in self.texts.items()}
         brought = {name: [part.between(first, last) for part in parts] for name, parts in self.brought.items()}
-        return _Stretch(start, texts, brought, *drawn)
+        exemplars = [part.between(first, last) for part in self.exemplars]
+        return _Stretch(start, texts, brought, exemplars, *drawn)
 
 
 def _places_of_each(codes: Ints) -> Iterator[tuple[int, Ints]]:
@@ -285,6 +345,10 @@ def _places_of_each(codes: Ints) -> Iterator[tuple[int, Ints]]:
     cuts = np.flatnonzero(np.diff(codes[by_code])) + 1
     for places in np.split(by_code, cuts) if len(codes) else []:
         yield int(codes[places[0]]), places
+
+
+def _whole(pieces: list[Piece], rows: int) -> pa.Array:
+    return join([Joined(np.arange(rows), pieces)], rows)
 
 
 def failed_on(error: RowError, table: pa.Table, task: str, place: str) -> TemplateError:

@@ -20,6 +20,7 @@ from flanmix.rates import exact
 from flanmix.rates import replay as replayed_rows
 from flanmix.recipe import Offer, Recipe, Replayed, resolve
 from flanmix.registry import Registry
+from flanmix.shots.library import shooting_of
 from flanmix.spec import Mixture, Stage, shares_of
 from flanmix.token_budget import TaskLength, refuse_without_tokens
 from flanmix.tokenizing import load_tokenizer
@@ -99,8 +100,9 @@ def _planned(recipe: Recipe, registry: Registry, progress: Callable[[str], None]
     tasks = {name: registry.tasks[name] for name in read}
     refuse_problems(tasks.values())
     prepared = _prepared(tasks.values(), mixture.split, progress)
-    rows = {offer: recipe.sizes.get(offer) or prepared[offer.task].usable for offer in recipe.offers}
     templates = {offer: len(tasks[offer.task].templates) for offer in recipe.offers if offer.task in tasks}
+    copies = {offer: min(mixture.templates_per_row, number) for offer, number in templates.items()}
+    rows = {offer: recipe.sizes.get(offer) or prepared[offer.task].usable * copies[offer] for offer in recipe.offers}
     making = _Making(recipe, tasks, prepared, Sizes(rows, templates), relax)
     measured = recipe.budget.tokens is not None or mixture.layout not in TOKENS  # such a build counts its tokens anyway
     if mixture.tokenizer is not None and measured and not recipe.sizes:
@@ -180,6 +182,8 @@ class _Making:
             mixture.order,
             allotments.relaxed,
             prompting=Prompting.of(mixture),
+            shots=shooting_of(mixture),
+            templates_per_row=mixture.templates_per_row,
         )
         whole = not any(task.sized for task in tasks)
         return Planned(
@@ -226,6 +230,7 @@ class _Making:
             data=found.digest,
             templates=tuple(map(_template, bound.templates)),
             guards=found.guards,
+            guard_rows=found.guard_rows,
             source_rows=found.source_rows,
             dropped=found.dropped,
             conversation=found.talks or "trained" in found.carried,

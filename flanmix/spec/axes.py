@@ -32,19 +32,21 @@ class ShotRange(Spec):
 
 
 class ShotFormat(Spec):
-    """What stands around the texts of exemplars and of the row itself; both are `input`, `between`, `target`.
+    """What stands around the texts of exemplars, and around the row's own input.
 
-    `separator` stands between exemplars and before the row; the prefixes stand before every input and every target.
+    An exemplar is `input_prefix`, its input, `cue`, `between`, its target, `separator`; the row's own input gets the
+    prefix and the cue too. `between` is the mixture's `separator` where it is not told, so that exemplars look as
+    prompt and completion do, or a line break where that is empty.
 
-    >>> ShotFormat("qa", input_prefix="Q: ", target_prefix="A: ").between
-    '\\n'
+    >>> ShotFormat("qa", input_prefix="Q: ", cue="\\nA:").separator
+    '\\n\\n'
     """
 
     head: ClassVar[str] = "name"
     name: Slug
     input_prefix: str = ""
-    between: str = "\n"
-    target_prefix: str = ""
+    cue: str = ""
+    between: str | None = None
     separator: str = "\n\n"
 
 
@@ -53,8 +55,8 @@ class Shots(Spec):
 
     `count`: how many, a range, or numbers with weights. `balance`: take exemplars with answers by turns, in place of
     any. `templates`: put into the row's own template, or each into one of its own. `place`: written into the input, or
-    as earlier turns. `formats`: how they are written into the input, one drawn for each row: names of
-    `flanmix/shots/formats.yaml`, or formats of your own. `max_characters`, `max_tokens`: what exemplars and input may
+    as earlier turns. `formats`: how they are written into the input, one drawn for each row: names of those that ship
+    (`flanmix.shots.library`), or formats of your own. `max_characters`, `max_tokens`: what exemplars and input may
     take; the farthest exemplars are left out until they do.
 
     >>> Shots({"min": 1, "max": 5}, max_characters=4000).count
