@@ -20,6 +20,7 @@ from flanmix.rates import exact
 from flanmix.rates import replay as replayed_rows
 from flanmix.recipe import Offer, Recipe, Replayed, resolve
 from flanmix.registry import Registry
+from flanmix.sources.naming import name_of
 from flanmix.spec import Mixture, Stage, shares_of
 from flanmix.token_budget import TaskLength, refuse_without_tokens
 from flanmix.tokenizing import load_tokenizer
@@ -180,6 +181,7 @@ class _Making:
             mixture.order,
             allotments.relaxed,
             prompting=Prompting.of(mixture),
+            stage=self.recipe.stage.name if self.recipe.stage else "",
         )
         whole = not any(task.sized for task in tasks)
         return Planned(
@@ -187,7 +189,7 @@ class _Making:
             mixture,
             tuple(self.tasks[task.name] for task in tasks) if whole else (),
             tuple(self.prepared[task.name].rows for task in tasks) if whole else (),
-            self.recipe.stage.name if self.recipe.stage else "",
+            plan.stage,
             {each.offer: Replayed(each.rows, each.offered) for each in allotments.of},
         )
 
@@ -217,6 +219,7 @@ class _Making:
 
     def _read(self, name: str, allotments: Sequence[Allotment]) -> PlannedTask:
         bound, found, (allotment,) = self.tasks[name], self.prepared[name], allotments
+        source, split = name_of(bound.task.source, self.recipe.mixture.split)
         return PlannedTask(
             name,
             bound.task.type,
@@ -231,6 +234,8 @@ class _Making:
             conversation=found.talks or "trained" in found.carried,
             flagged="trained" in found.carried,
             repaired=found.repaired,
+            source=source,
+            split=split,
         )
 
 
