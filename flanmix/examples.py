@@ -1,7 +1,7 @@
 """From positions of a plan to rendered examples, any slice of them alone."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -11,17 +11,18 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flanmix.assembling import CHAT_COLUMNS, Assembly, Brought, Drawn, is_blank
+from flanmix.assembling import CHAT_COLUMNS, Assembly, Brought, Drawn, gathered, is_blank
 from flanmix.errors import Problem, TemplateError
 from flanmix.exemplars import Exemplars, Own, Pool
 from flanmix.layouts import METADATA
 from flanmix.mapped import GUARD, ROW, Mapped, RowFile
 from flanmix.order import Ints
-from flanmix.plan import NO_TEMPLATE, Plan, PlannedTemplate
+from flanmix.plan import NO_TEMPLATE, Plan
+from flanmix.provenance import Provenance, no_shots, of_templates
 from flanmix.render import RowError, render_pieces, text_pieces
 from flanmix.render.picking import Rows
 from flanmix.render.viewing import Joined, Piece, join
-from flanmix.shots import Queries, written
+from flanmix.shots import SHOTS, Queries, written
 
 _HELD_BYTES = 1 << 30
 """Bytes of files that are held whole while they are built from; larger ones are read in stretches."""
@@ -34,7 +35,7 @@ class Example:
     """One position of a mixture, rendered: its texts and where they come from.
 
     `input` and `target` are the last two turns, `history` the pairs of turns before them. `dropped` says why the
-    position is left out of a build, or is None.
+    position is left out of a build, or is None. `shots` are the rows of its exemplars.
     """
 
     position: int
@@ -48,6 +49,11 @@ class Example:
     dropped: str | None = None
     system: str = ""
     history: tuple[tuple[str, str], ...] = ()
+    source: str = ""
+    split: str = ""
+    style: str = ""
+    shots: tuple[int, ...] = ()
+    stage: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,8 +83,7 @@ class Examples:
         self._exemplars = Exemplars(plan) if plan.shots else None
         self._in_strata: dict[int, Ints] = {}
         self.names = tuple(task.name for task in plan.tasks)
-        self.types = tuple(sorted({task.type for task in plan.tasks}))
-        self.templates = tuple(sorted({template.id for task in plan.tasks for template in task.templates}))
+        self._provenance = Provenance(plan)
 
     def release(self) -> None:
         """Give the pages of the files back to the system."""
@@ -117,11 +122,15 @@ class Examples:
         stretch = self._draw(position, position + 1)
         found = self._assemble(stretch)
         planned, template = self.plan.tasks[int(stretch.tasks[0])], int(stretch.templates[0])
-        name = "" if template == NO_TEMPLATE else planned.templates[template].id
+        wording = None if template == NO_TEMPLATE else planned.templates[template]
+        name, style = ("", "") if wording is None else (wording.id, wording.style)
         row, epoch = int(stretch.rows[0]), int(stretch.epochs[0])
-        texts = found.table.select(["input", "target", *(n for n in self.plan.chat_columns if n != "trained")])
-        (kept,) = texts.to_pylist() or [{"input": "", "target": ""}]
+        nothing = {"input": "", "target": "", "fm_style": style, "fm_shots": []}
+        told = ["input", "target", *(n for n in self.plan.chat_columns if n != "trained"), "fm_style", "fm_shots"]
+        (kept,) = found.table.select(told).to_pylist() or [nothing]
         kept["history"] = tuple((pair["user"], pair["assistant"]) for pair in kept.get("history", ()))
+        kept |= {"style": kept.pop("fm_style"), "shots": tuple(kept.pop("fm_shots"))}
+        kept |= {"source": planned.source, "split": planned.split, "stage": self.plan.stage}
         reason = next((reason for _, reason in found.dropped), None)
         return Example(position, planned.name, planned.type, name, row, epoch, **kept, dropped=reason)
 
@@ -255,35 +264,18 @@ class Examples:
             raise failed_on(error, rows.table, self.names[task], planned.places.get(key, planned.where)) from error
 
     def _metadata(self, stretch: "_Stretch", places: Ints) -> list[pa.Array]:
-        tasks = stretch.tasks[places]
-        codes = (tasks, self._type_codes[tasks], self._template_codes[tasks, stretch.templates[places]])
-        named = [
-            pa.DictionaryArray.from_arrays(pa.array(code.astype(np.int32)), pa.array(words, pa.string()))
-            for code, words in zip(codes, (self.names, self.types, self.templates), strict=True)
-        ]
-        return [*named, pa.array(stretch.rows[places]), pa.array(stretch.epochs[places].astype(np.int32))]
-
-    @cached_property
-    def _type_codes(self) -> Ints:
-        return np.array([self.types.index(task.type) for task in self.plan.tasks], np.int64)
-
-    @cached_property
-    def _template_codes(self) -> Ints:
-        """For each task and template, the template's place in `templates`."""
-        place = {name: index for index, name in enumerate(self.templates)}
-        return self._of_templates(lambda template: place[template.id])
+        tasks, templates = stretch.tasks[places], stretch.templates[places]
+        columns = self._provenance.columns(tasks, templates)
+        columns["fm_style"] = self._provenance.styles(tasks, templates, stretch.shots[places] > 0)
+        columns["fm_row"] = pa.array(stretch.rows[places])
+        columns["fm_shots"] = _exemplars(stretch.exemplars, len(stretch.tasks)).take(pa.array(places))
+        columns["fm_epoch"] = pa.array(stretch.epochs[places].astype(np.int32))
+        return [columns[name] for name in METADATA.names]
 
     @cached_property
     def _in_dialect(self) -> npt.NDArray[np.bool_]:
         """For each task and template, whether its texts come as parts of one."""
-        return self._of_templates(lambda template: template.template.dialect == "promptsource") > 0
-
-    def _of_templates(self, number_of: Callable[[PlannedTemplate], int]) -> Ints:
-        most = max((len(task.templates) for task in self.plan.tasks), default=0)
-        numbers = np.zeros((len(self.plan.tasks), most), np.int64)
-        for number, task in enumerate(self.plan.tasks):
-            numbers[number, : len(task.templates)] = [number_of(template) for template in task.templates]
-        return numbers
+        return of_templates(self.plan, lambda template: template.template.dialect == "promptsource") > 0
 
     @cached_property
     def _schema(self) -> pa.Schema:
@@ -345,6 +337,14 @@ def _places_of_each(codes: Ints) -> Iterator[tuple[int, Ints]]:
     cuts = np.flatnonzero(np.diff(codes[by_code])) + 1
     for places in np.split(by_code, cuts) if len(codes) else []:
         yield int(codes[places[0]]), places
+
+
+def _exemplars(parts: Sequence[Brought], rows: int) -> pa.Array:
+    """The exemplars of all rows; none where none are brought."""
+    if not parts:
+        return no_shots(rows)
+    found = gathered(parts, rows, SHOTS)
+    return pc.if_else(found.is_valid(), found, pa.scalar([], SHOTS))
 
 
 def _whole(pieces: list[Piece], rows: int) -> pa.Array:

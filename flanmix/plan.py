@@ -22,7 +22,7 @@ from flanmix.wording import NO_TEMPLATE as NO_TEMPLATE
 from flanmix.wording import Draws, Wording
 from flanmix.words import FEW_SHOT, style_name
 
-FORMAT = 2
+FORMAT = 3
 """Goes into every plan's digest: raised whenever an equal plan would give other rows."""
 
 Wordings = Literal["drawn", "even", "cycle"]
@@ -75,8 +75,8 @@ class PlannedTask:
     `data` is the digest of its prepared rows, `guards[g]` the templates that serve rows of guard g, of which there
     are `guard_rows[g]`. A task of which
     only sizes are known has neither, and perhaps `styles` with sizes of their own. The rows of a `conversation` task
-    have columns `system` and `history`, and `trained` if it is `flagged`. The rest explains the number; it decides
-    nothing.
+    have columns `system` and `history`, and `trained` if it is `flagged`. `source` and
+    `split` name where its rows are from, in the source's own words. The rest explains the number; it decides nothing.
     """
 
     name: str
@@ -98,6 +98,8 @@ class PlannedTask:
     flagged: bool = False
     repaired: Mapping[str, int] | None = None
     guard_rows: tuple[int, ...] = ()
+    source: str = ""
+    split: str = ""
 
     @property
     def sized(self) -> bool:
@@ -121,7 +123,8 @@ class Plan:
 
     `styles` are the shares asked of template styles; with `wordings` "even" each wording of a style is given as many
     draws as the others. `prompting` goes before the rows' own texts. `digest` names the plan: equal digests, equal
-    rows. `relaxed` says what gave way, and `tokens` how many a budget in tokens comes to.
+    rows. `relaxed` says what gave way, and `tokens` how many a budget in tokens comes to. `stage` is the stage of the
+    mixture that it is the plan of.
     """
 
     name: str
@@ -136,6 +139,7 @@ class Plan:
     prompting: Prompting = field(default_factory=Prompting)
     shots: Shooting = field(default_factory=Shooting)
     templates_per_row: int = 1
+    stage: str = ""
 
     @cached_property
     def rows(self) -> int:
@@ -144,18 +148,17 @@ class Plan:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over all that decides the rows: not over names of files, nor over explanations."""
+        """SHA-256 over all that decides the rows, with what they tell of where they are from; not over explanations."""
         tasks = [
-            [t.name, t.type, t.rows, t.offered, t.usable, t.data, t.guards]
+            [t.name, t.type, t.source, t.split, t.rows, t.offered, t.usable, t.data, t.guards, t.guard_rows]
             + _worded(t)
             + [[style.name, style.rows] for style in t.styles]
-            + ([t.guard_rows] if self.styles else [])
             + ([["conversation", t.conversation, t.flagged]] if t.conversation or t.flagged else [])
             for t in self.tasks
         ]
         styles = self._exact_styles
         whole = {"format": FORMAT, "seed": self.seed, "split": self.split, "tasks": tasks, "styles": styles}
-        whole |= {"wordings": self.wordings, "order": self.arrangement}
+        whole |= {"wordings": self.wordings, "order": self.arrangement, "stage": self.stage}
         if self.prompting:
             whole["prompting"] = self.prompting.facts(sorted({task.type for task in self.tasks}))
         if self.shots:

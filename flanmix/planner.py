@@ -21,6 +21,7 @@ from flanmix.rates import replay as replayed_rows
 from flanmix.recipe import Offer, Recipe, Replayed, resolve
 from flanmix.registry import Registry
 from flanmix.shots.library import shooting_of
+from flanmix.sources.naming import name_of
 from flanmix.spec import Mixture, Stage, shares_of
 from flanmix.token_budget import TaskLength, refuse_without_tokens
 from flanmix.tokenizing import load_tokenizer
@@ -184,6 +185,7 @@ class _Making:
             prompting=Prompting.of(mixture),
             shots=shooting_of(mixture),
             templates_per_row=mixture.templates_per_row,
+            stage=self.recipe.stage.name if self.recipe.stage else "",
         )
         whole = not any(task.sized for task in tasks)
         return Planned(
@@ -191,7 +193,7 @@ class _Making:
             mixture,
             tuple(self.tasks[task.name] for task in tasks) if whole else (),
             tuple(self.prepared[task.name].rows for task in tasks) if whole else (),
-            self.recipe.stage.name if self.recipe.stage else "",
+            plan.stage,
             {each.offer: Replayed(each.rows, each.offered) for each in allotments.of},
         )
 
@@ -221,6 +223,7 @@ class _Making:
 
     def _read(self, name: str, allotments: Sequence[Allotment]) -> PlannedTask:
         bound, found, (allotment,) = self.tasks[name], self.prepared[name], allotments
+        source, split = name_of(bound.task.source, self.recipe.mixture.split)
         return PlannedTask(
             name,
             bound.task.type,
@@ -236,6 +239,8 @@ class _Making:
             conversation=found.talks or "trained" in found.carried,
             flagged="trained" in found.carried,
             repaired=found.repaired,
+            source=source,
+            split=split,
         )
 
 

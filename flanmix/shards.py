@@ -310,12 +310,17 @@ class _Tally:
         return facts | ({"lines": self.lines, "counts": dict(self.counts)} if self.counts else {})
 
 
+def _numbers(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Numbers as they are, and truth values as such."""
+    return values.cast(pa.int8()) if pa.types.is_boolean(values.type) else values
+
+
 def _bytes_of(column: pa.ChunkedArray) -> Iterator[tuple[str, Any]]:
     """The values of a column as streams of bytes that do not depend on how it is cut into chunks."""
     if pa.types.is_list(column.type):
         yield "lists", np.asarray(pc.list_value_length(column)).astype("<i8").tobytes()
         inside = pc.list_flatten(column)
-        sides = inside.flatten() if pa.types.is_struct(inside.type) else [inside.cast(pa.int8())]
+        sides = inside.flatten() if pa.types.is_struct(inside.type) else [_numbers(inside)]
         for number, side in enumerate(sides):
             yield from ((f"{number} {part}", piece) for part, piece in _bytes_of(side))
         return

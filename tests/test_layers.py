@@ -14,9 +14,9 @@ LAYERS: Mapping[str, str] = {
     "pure": """
         allot assembling bound changes chat chat.columns chat.conversations chat.cutting chat.detecting chat.flat
         chat.foreign chat.form chat.loss chat.normalising chat.render chat.rendered chat.template chat.turns check even
-        generators generators.* keyed layouts layouts.* lines order packing packing.* plan prompting rates rates.*
-        recipe refusals render render.* select shots shots.drawing shots.shooting shots.writing shuffled styles
-        token_budget weyl wording
+        generators generators.* keyed layouts layouts.* lines order packing packing.* plan prompting
+        provenance rates rates.* recipe refusals render render.* select shots shots.drawing shots.shooting
+        shots.writing shuffled styles token_budget weyl wording
     """,
     "I/O": """
         binding chat.byte_level chat.encode chat.guard chat.library computed durable encoding examples executors

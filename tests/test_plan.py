@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from flanmix.plan import NO_TEMPLATE, Plan, PlannedStyle, PlannedTask, PlannedTemplate, RowLength
 from flanmix.prompting import Prompting
+from flanmix.shots import Shooting
 from flanmix.spec import Prompt, Template
 from flanmix.styles import OTHER
 
@@ -313,6 +314,7 @@ OF_TASKS = {
     "name": "b", "type": "nli", "rows": 11, "offered": 9, "usable": 12, "data": "d2",
     "guards": ((0, 1), (2,)), "templates": (wording("x"), wording("y")),
     "styles": (PlannedStyle("cot", 11, 9, 0.5, 0.5, ""),), "conversation": True, "flagged": True,
+    "source": "rows.jsonl", "split": "test", "guard_rows": (9,),
 }  # fmt: skip
 NOT_OF_TASKS = {
     "source_rows": 99, "dropped": {"drop rule": 3}, "share_asked": 0.7, "share": 0.6, "bound": "max_epochs",
@@ -338,6 +340,7 @@ NOT_OF_TEMPLATES = {"where": "elsewhere.yaml:9", "places": {"input": "elsewhere.
 OF_PLANS = {
     "seed": 8, "split": "test", "styles": {"options": 0.5}, "tasks": (task(), task("b")),
     "wordings": "even", "arrangement": "sequential", "prompting": Prompting(tag="prefix", tag_share=1.0),
+    "stage": "broad", "shots": Shooting(((2, 1.0),)), "templates_per_row": 2,
 }  # fmt: skip
 NOT_OF_PLANS = {"name": "another", "relaxed": ("task 'a': at least 9 became 8",), "tokens": 99.0}
 
