@@ -27,8 +27,8 @@ _TO_BALANCE = 4
 """Candidates for each exemplar, where answers are to take turns."""
 _MOST = 1 << 10
 """Candidates of a row that are looked at before it is left with fewer exemplars than it wants."""
-_APART = ("inverted", "cot")
-"""Styles whose targets are texts of their own, which no other row should have."""
+_LABEL = 32
+"""Characters of the longest target that may be a label, which other rows have: a longer one is a text of its own."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,10 @@ class Own:
     template: int
     inputs: pa.Array
     targets: pa.Array
+
+    def at(self, places: Ints) -> "Own":
+        """Those of some of the rows."""
+        return Own(self.template, self.inputs.take(pa.array(places)), self.targets.take(pa.array(places)))
 
 
 class Exemplars:
@@ -100,26 +104,12 @@ class Exemplars:
             places = np.full(len(different), NONE, np.int64)
             places[served] = known.add(different[served], rows.at(served), *pool.render(own.template, rows.at(served)))
             shown = places[inverse.reshape(found.shape)]
-            valid, answers = self._valid(shown, known, own, active, planned.templates[own.template].style in _APART)
+            inverted = planned.templates[own.template].style == "inverted"
+            valid, answers = _valid(shown, known.texts, own.at(active), inverted=inverted)
             at[active], counts = first_valid(shown, valid, asking.wanted, answers if balanced else None, width=most)
             more = count < pool.size - 1 and count < _MOST
             active, count = active[counts < asking.wanted] if more else active[:0], 4 * count
         return Chosen(_to_the_right(at), *known.texts, known.rows), known
-
-    def _valid(
-        self, shown: Ints, known: "_Known", own: Own, active: Ints, apart: bool
-    ) -> tuple[npt.NDArray[np.bool_], Ints]:
-        """Which candidates may go before their rows, and a number for the target of each.
-
-        One may not read as the row does, nor as one before it; where targets are texts `apart`, neither may they.
-        """
-        here = pa.array(active)
-        inputs, mine = _codes(known.texts[0], own.inputs.take(here), shown)
-        targets, answers = _codes(known.texts[1], own.targets.take(here), shown)
-        valid = (shown != NONE) & (inputs != mine[:, None]) & first_of_each(inputs)
-        if apart:
-            valid &= (targets != answers[:, None]) & first_of_each(targets)
-        return valid, targets
 
     def _in_own_templates(self, found: Chosen, known: "_Known", own: Own, pool: Pool) -> Chosen:
         """The same exemplars, each in the template that its row has in the style of the rows' template."""
@@ -183,6 +173,24 @@ class _Known:
     def guards(self) -> Ints:
         """Their rows' guards."""
         return np.concatenate([numbers[2] for numbers in self._numbers])
+
+
+def _valid(
+    shown: Ints, texts: tuple[pa.Array, pa.Array], own: Own, *, inverted: bool
+) -> tuple[npt.NDArray[np.bool_], Ints]:
+    """Which candidates may go before their rows, and a number for the target of each.
+
+    One that reads as the row does gives its answer away, and so does one with the same target, if that is no label.
+    Where the input is made of the answer (inverted), many rows read alike, and only the target tells. No exemplar comes
+    twice.
+    """
+    inputs, ours = _codes(texts[0], own.inputs, shown)
+    targets, answer = _codes(texts[1], own.targets, shown)
+    label = (_characters(own.targets) <= _LABEL)[:, None]
+    same_input, same_target = inputs == ours[:, None], targets == answer[:, None]
+    telling = (same_target & ~label) | (same_input & (label | (not inverted)))
+    pairs = inputs * (len(texts[1]) + len(own.targets) + 1) + targets
+    return (shown != NONE) & ~telling & first_of_each(pairs), targets
 
 
 def _has_text(texts: pa.Array) -> pa.Array:
