@@ -1,6 +1,6 @@
 """How a mixture lists options, and what of it each row is given: a function of (seed, task, row, epoch) alone."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -42,6 +42,14 @@ class Listing:
     def as_in_data(self) -> bool:
         """Whether rows show their options as prepared rows have them, and are answered with their text."""
         return self == Listing()
+
+    def misread_by(self, read: Collection[str]) -> bool:
+        """Whether a template that reads these fields would answer wrongly: it looks up answers in another order.
+
+        >>> Listing(shuffled=True).misread_by({"options", "choices", "label"})
+        True
+        """
+        return self.shuffled and {"options", "choices"} <= set(read) and "answer" not in read
 
     def facts(self) -> dict[str, object]:
         """All that decides bytes, as plain values."""

@@ -51,8 +51,9 @@ def listing(options: Options, where: Where = _PYTHON) -> Listing:
     >>> [style.weight for style in listing(Options({"letters": 3, "numbers": 1})).styles]
     [3.0, 1.0]
     """
-    known, weighted = option_styles(), isinstance(options.styles, Mapping)
-    places = [_place(where, each if weighted else index) for index, each in enumerate(options.styles)]
+    known = option_styles()
+    keys = list(options.styles) if isinstance(options.styles, Mapping) else range(len(options.styles))
+    places = [_place(where, key) for key in keys]
     styles: list[OptionStyle] = []
     problems: list[Problem] = []
     for style, place in zip(options.styles, places, strict=True):
@@ -74,11 +75,10 @@ def listing(options: Options, where: Where = _PYTHON) -> Listing:
     return Listing(tuple(styles), tuple(options.targets.items()), options.order == "shuffled")
 
 
-def _place(where: Where, key: int | str | OptionStyle) -> Where:
+def _place(where: Where, key: int | str) -> Where:
     """Where a style is named, however short the form."""
-    place = where.at("styles", key) if isinstance(key, int | str) else where
-    alone = where.at(key) if isinstance(key, int) else where
-    return next((each for each in (place, alone) if each.path in each.origin.lines), where)
+    nearest = (where.at("styles", key), where.at("styles"), where.at(key))
+    return next((place for place in nearest if place.path in place.origin.lines), where)
 
 
 def _twice(names: Sequence[str], where: Where, places: Sequence[Where] | None = None) -> Iterator[Problem]:

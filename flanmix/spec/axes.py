@@ -158,12 +158,12 @@ class Options(Spec):
     @classmethod
     def _styles_alone(cls, data: Any) -> Any:
         """The short form."""
-        return {"styles": data} if isinstance(data, str | list | tuple) else data
+        return {"styles": data} if isinstance(data, str | list | tuple | OptionStyle) else data
 
     @field_validator("styles", mode="before")
     @classmethod
     def _one_style(cls, styles: Any) -> Any:
-        return (styles,) if isinstance(styles, str) else styles
+        return (styles,) if isinstance(styles, str | OptionStyle) else styles
 
     @property
     def targets(self) -> dict[OptionTarget, float]:
