@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flanmix.canonical import canonical_json
+from flanmix.held import HeldOut
 from flanmix.order import Ints, Order, Words, key64, keyed_words, mix64, permute
 from flanmix.prompting import Prompting
 from flanmix.rates import exact
@@ -147,7 +148,8 @@ class Plan:
 
     `styles` are the shares asked of template styles; with `wordings` "even" each wording of a style is given as many
     draws as the others. `prompting` goes before the rows' own texts. `digest` names the plan: equal digests, equal
-    rows. `relaxed` says what gave way, and `tokens` how many a budget in tokens comes to.
+    rows. `relaxed` says what gave way, `tokens` how many a budget in tokens comes to, and `held_out` which tasks are
+    held out: what is left decides the rows.
     """
 
     name: str
@@ -160,6 +162,7 @@ class Plan:
     relaxed: tuple[str, ...] = ()
     tokens: float | None = None
     prompting: Prompting = field(default_factory=Prompting)
+    held_out: tuple[HeldOut, ...] = ()
 
     @cached_property
     def rows(self) -> int:

@@ -9,6 +9,7 @@ from flanmix.bound import BoundTask, BoundTemplate
 from flanmix.check import refuse_problems
 from flanmix.encoding import counting_of
 from flanmix.errors import FlanmixError, PlanError, Problem, SourceError
+from flanmix.holding_out import HoldingOut
 from flanmix.layouts import TOKENS
 from flanmix.mapped import RowFile
 from flanmix.measuring import measure, settle
@@ -52,7 +53,8 @@ def resolved(
         inner = Registry.mixture(registry, name)
         return inner, registry.where(inner)
 
-    return resolve(mixture, registry.where(mixture), registry.subjects, nested, stage, replay)
+    holding = HoldingOut(registry.tasks)
+    return resolve(mixture, registry.where(mixture), registry.subjects, nested, holding, stage, replay)
 
 
 @takes_back()
@@ -180,6 +182,7 @@ class _Making:
             mixture.order,
             allotments.relaxed,
             prompting=Prompting.of(mixture),
+            held_out=self.recipe.held_out,
         )
         whole = not any(task.sized for task in tasks)
         return Planned(

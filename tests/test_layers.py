@@ -14,7 +14,7 @@ LAYERS: Mapping[str, str] = {
     "pure": """
         allot assembling bound changes chat chat.columns chat.conversations chat.cutting chat.detecting chat.flat
         chat.foreign chat.form chat.loss chat.normalising chat.render chat.rendered chat.template chat.turns check even
-        generators generators.* holding_out.held keyed layouts layouts.* order packing packing.* plan prompting rates rates.* recipe
+        generators generators.* held keyed layouts layouts.* order packing packing.* plan prompting rates rates.* recipe
         refusals render render.* select shuffled token_budget weyl
     """,
     "I/O": """

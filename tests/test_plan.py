@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flanmix.held import HeldOut
 from flanmix.plan import NO_TEMPLATE, OTHER, Plan, PlannedStyle, PlannedTask, PlannedTemplate, RowLength
 from flanmix.prompting import Prompting
 from flanmix.spec import Prompt, Template
@@ -336,7 +337,10 @@ OF_PLANS = {
     "seed": 8, "split": "test", "styles": {"options": 0.5}, "tasks": (task(), task("b")),
     "wordings": "even", "arrangement": "sequential", "prompting": Prompting(tag="prefix", tag_share=1.0),
 }  # fmt: skip
-NOT_OF_PLANS = {"name": "another", "relaxed": ("task 'a': at least 9 became 8",), "tokens": 99.0}
+NOT_OF_PLANS = {
+    "name": "another", "relaxed": ("task 'a': at least 9 became 8",), "tokens": 99.0,
+    "held_out": (HeldOut("c", "type:nli", True),),
+}  # fmt: skip
 
 
 def test_the_lists_below_have_every_field() -> None:
