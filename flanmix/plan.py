@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flanmix.canonical import canonical_json
+from flanmix.held import HeldOut
 from flanmix.order import Ints, Order, key64, permute
 from flanmix.prompting import Prompting
 from flanmix.rates import exact
@@ -123,8 +124,8 @@ class Plan:
 
     `styles` are the shares asked of template styles; with `wordings` "even" each wording of a style is given as many
     draws as the others. `prompting` goes before the rows' own texts. `digest` names the plan: equal digests, equal
-    rows. `relaxed` says what gave way, and `tokens` how many a budget in tokens comes to. `stage` is the stage of the
-    mixture that it is the plan of.
+    rows. `relaxed` says what gave way, `tokens` how many a budget in tokens comes to, and `held_out` which tasks are
+    held out: what is left decides the rows. `stage` is the stage of the mixture that it is the plan of.
     """
 
     name: str
@@ -140,6 +141,7 @@ class Plan:
     shots: Shooting = field(default_factory=Shooting)
     templates_per_row: int = 1
     stage: str = ""
+    held_out: tuple[HeldOut, ...] = ()
 
     @cached_property
     def rows(self) -> int:

@@ -9,6 +9,7 @@ from flanmix.bound import BoundTask, BoundTemplate
 from flanmix.check import refuse_problems
 from flanmix.encoding import counting_of
 from flanmix.errors import FlanmixError, PlanError, Problem, SourceError
+from flanmix.holding_out import HoldingOut
 from flanmix.layouts import TOKENS
 from flanmix.mapped import RowFile
 from flanmix.measuring import measure, settle
@@ -54,7 +55,8 @@ def resolved(
         inner = Registry.mixture(registry, name)
         return inner, registry.where(inner)
 
-    return resolve(mixture, registry.where(mixture), registry.subjects, nested, stage, replay)
+    holding = HoldingOut(registry.tasks)
+    return resolve(mixture, registry.where(mixture), registry.subjects, nested, holding, stage, replay)
 
 
 @takes_back()
@@ -186,6 +188,7 @@ class _Making:
             shots=shooting_of(mixture),
             templates_per_row=mixture.templates_per_row,
             stage=self.recipe.stage.name if self.recipe.stage else "",
+            held_out=self.recipe.held_out,
         )
         whole = not any(task.sized for task in tasks)
         return Planned(

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flanmix.held import HeldOut
 from flanmix.plan import NO_TEMPLATE, Plan, PlannedStyle, PlannedTask, PlannedTemplate, RowLength
 from flanmix.prompting import Prompting
 from flanmix.shots import Shooting
@@ -342,7 +343,10 @@ OF_PLANS = {
     "wordings": "even", "arrangement": "sequential", "prompting": Prompting(tag="prefix", tag_share=1.0),
     "stage": "broad", "shots": Shooting(((2, 1.0),)), "templates_per_row": 2,
 }  # fmt: skip
-NOT_OF_PLANS = {"name": "another", "relaxed": ("task 'a': at least 9 became 8",), "tokens": 99.0}
+NOT_OF_PLANS = {
+    "name": "another", "relaxed": ("task 'a': at least 9 became 8",), "tokens": 99.0,
+    "held_out": (HeldOut("c", "type:nli", True),),
+}  # fmt: skip
 
 
 def test_the_lists_below_have_every_field() -> None:
