@@ -61,6 +61,8 @@ class FieldMaker:
             self.carried = (*TURN_FIELDS, *([TRAINED] if getattr(self.turns, "train", None) else []))
             self.schema = _with_turns(self.schema, self.carried)
             self.wanted |= set(self.carried)
+        if OPTIONS in self.wanted and OPTIONS not in schema.names:  # a mixture may list them in another way
+            self.wanted |= {"choices", "answer"} & frozenset(bound.task.fields or schema.names)
         self.nullable = nullable_of(bound)
         self.paths: dict[str, list[str]] = {}
         self.constants: dict[str, list[str]] = {}

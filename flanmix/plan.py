@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from flanmix.canonical import canonical_json
 from flanmix.held import HeldOut
+from flanmix.options.drawing import Listing
 from flanmix.order import Ints, Order, key64, permute
 from flanmix.prompting import Prompting
 from flanmix.rates import exact
@@ -140,6 +141,7 @@ class Plan:
     prompting: Prompting = field(default_factory=Prompting)
     shots: Shooting = field(default_factory=Shooting)
     templates_per_row: int = 1
+    options: Listing = field(default_factory=Listing)
     stage: str = ""
     held_out: tuple[HeldOut, ...] = ()
 
@@ -165,6 +167,8 @@ class Plan:
             whole["prompting"] = self.prompting.facts(sorted({task.type for task in self.tasks}))
         if self.shots:
             whole["shots"] = self.shots.facts()
+        if not self.options.as_in_data:
+            whole["options"] = self.options.facts()
         if self.templates_per_row > 1:
             whole["templates_per_row"] = self.templates_per_row
         return hashlib.sha256(canonical_json(whole).encode()).hexdigest()
@@ -179,6 +183,7 @@ class Plan:
         whole = [planned.name, _worded(planned), planned.guards, self._exact_styles, self.wordings, self.seed]
         whole += [self.prompting.facts([planned.type])] if self.prompting else []
         whole += [self.shots.facts()] if self.shots else []
+        whole += [] if self.options.as_in_data else [self.options.facts()]
         whole += [self.templates_per_row] if self.templates_per_row > 1 else []
         return hashlib.sha256(canonical_json(whole).encode()).hexdigest()
 
