@@ -65,7 +65,8 @@ def _of_task(plan: Plan, index: int, totals: tuple[float, float]) -> Iterator[di
 
 
 def _counts(plan: Plan, index: int) -> dict[str, int]:
-    return plan.style_counts(index) if plan.styles and not plan.tasks[index].sized else {ANY: plan.tasks[index].rows}
+    told = plan.styles or plan.shots
+    return plan.style_counts(index) if told and not plan.tasks[index].sized else {ANY: plan.tasks[index].rows}
 
 
 def _tokens(task: PlannedTask, rows: int, totals: tuple[float, float]) -> dict[str, float]:
