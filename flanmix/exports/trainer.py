@@ -42,8 +42,9 @@ class Trainer:
     """A trainer that `flanmix export` writes for.
 
     `layouts` are those that it reads, the best first; those of `asked` only where somebody asks for them. In a layout
-    of `bare` it stops at columns other than the layout's own, and never takes those called in `left_out`. `write` gives the files beside the data by their names,
-    `store` writes the data. With `out_of_order` it does not read the shards in their order.
+    of `bare` it stops at columns other than the layout's own, and in any layout at those of `left_out`. `write` gives
+    the files beside the data by their names, `store` writes the data. With `out_of_order` it does not read the shards
+    in their order.
     """
 
     name: str
