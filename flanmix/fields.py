@@ -17,8 +17,10 @@ from flanmix.chat.turns import Turns
 from flanmix.check import OPTIONS, variables_of, variables_of_template
 from flanmix.computed import NO_VALUE, Computed, Fail, compute, holds
 from flanmix.errors import Problem, SourceError, did_you_mean
+from flanmix.mapped import ANSWER
 from flanmix.mapped import GUARD as GUARD
 from flanmix.mapped import ROW as ROW
+from flanmix.options.listing import answer_places
 from flanmix.origin import Where
 from flanmix.render.environment import (
     BUILT_IN,
@@ -191,6 +193,10 @@ class FieldMaker:
         if OPTIONS in self.wanted and OPTIONS not in columns:
             options = self._options(fields.column("choices"))
             fields = self._where_valid(fields.append_column(OPTIONS, options), options, OPTIONS)
+            if "answer" in self.wanted:
+                places = answer_places(fields.column("choices"), fields.column("answer"))
+                fields = fields.append_column(ANSWER, pa.array(places.astype(np.int32)))
+                return fields.select([*sorted(self.wanted), ANSWER, ROW])
         return fields.select([*sorted(self.wanted), ROW])
 
     def _array(self, name: str, found: Computed) -> pa.Array:
