@@ -22,8 +22,8 @@ LAYERS: Mapping[str, str] = {
     "I/O": """
         binding chat.byte_level chat.encode chat.guard chat.library computed durable encoding examples executors
         executors.* exemplars exports exports.* fields finishing folder holding_out holding_out.* importers
-        importers.* lengths manifest mapped measuring options.library parquet planner prepare publish registry shards
-        shots.library sizing sources sources.* stages token_counts tokenizing undo weights yamlio
+        importers.* lengths manifest mapped measuring options.library parquet planner prepare publish registry rendering
+        shards shots.library sizing sources sources.* stages token_counts tokenizing undo weights yamlio
     """,
     "faces": "__init__ __main__ api api.* build cli cli.* preview preview.* report",
 }
