@@ -14,8 +14,8 @@ LAYERS: Mapping[str, str] = {
     "pure": """
         allot assembling bound changes chat chat.columns chat.conversations chat.cutting chat.detecting chat.flat
         chat.foreign chat.form chat.loss chat.normalising chat.render chat.rendered chat.template chat.turns check even
-        generators generators.* keyed layouts layouts.* order packing packing.* plan prompting rates rates.* recipe
-        refusals render render.* select shuffled token_budget weyl
+        extracting generators generators.* keyed layouts layouts.* order packing packing.* plan prompting rates rates.*
+        recipe refusals render render.* select shuffled token_budget weyl
     """,
     "I/O": """
         binding chat.byte_level chat.encode chat.guard chat.library computed durable encoding examples executors
