@@ -15,7 +15,7 @@ from flanmix.render.limits import MAX_OUTPUT
 from flanmix.render.picking import Rows
 from flanmix.render.printing import Texts, bytes_at_most, in_rows, join_texts
 from flanmix.render.rows import RowError, render_rows
-from flanmix.render.values import NotColumnar, Value, column_of
+from flanmix.render.values import NotColumnar, Value, value_of
 from flanmix.render.viewing import Piece
 from flanmix.spec import Template
 from flanmix.words import ROW
@@ -141,7 +141,7 @@ def render_text(text: str, table: pa.Table, *, engine: Engine = "auto") -> pa.Ar
 
 
 def _text_by_columns(program: Program, table: pa.Table) -> pa.Array:
-    names = {name: column_of(table.column(name)) for name in table.column_names if name in program.variables}
+    names = {name: value_of(table.column(name)) for name in table.column_names if name in program.variables}
     texts = render_columns(program, names, table.num_rows, columns.no_draws)
     return in_rows(texts, table.num_rows)
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flanmix.order import Ints
-from flanmix.render.values import Value, column_of
+from flanmix.render.values import TEXT, Coded, Value, column_of, value_of
 from flanmix.render.viewing import Picked, Viewed
 
 
@@ -19,14 +19,25 @@ class ViewedTable:
     def __init__(self, table: pa.Table) -> None:
         self.table = table
         self._texts: dict[str, Viewed] = {}
+        self._coded: dict[str, Coded] = {}
         self._numbers: dict[str, npt.NDArray[Any]] = {}
 
     def texts(self, name: str) -> Viewed | None:
-        """A column of text; None where it holds something else."""
-        column = self.table.column(name)
-        if name not in self._texts and (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-            self._texts[name] = Viewed(column)
+        """A column of text, or of one with a dictionary the texts of that; None where it holds something else."""
+        column, coded = self.table.column(name), self.coded(name)
+        kind = column.type if coded is None else column.type.value_type
+        if name not in self._texts and (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+            self._texts[name] = Viewed(column if coded is None else pa.array(coded.values, TEXT))
         return self._texts.get(name)
+
+    def coded(self, name: str) -> Coded | None:
+        """A column with a dictionary; None where it has none."""
+        column = self.table.column(name)
+        if name not in self._coded and pa.types.is_dictionary(column.type):
+            value = value_of(column)
+            assert isinstance(value, Coded)
+            self._coded[name] = value
+        return self._coded.get(name)
 
     def numbers(self, name: str) -> npt.NDArray[Any]:
         """A column of numbers without nulls."""
@@ -68,12 +79,18 @@ class Rows:
         return {name: self._column(name) for name in self.of.table.column_names if name in wanted}
 
     def _column(self, name: str) -> Value | Picked:
-        texts = self.of.texts(name)
-        return column_of(self.column(name)) if texts is None else Picked(texts, self.places)
+        texts, coded = self.of.texts(name), self.of.coded(name)
+        if coded is None:
+            return column_of(self.column(name)) if texts is None else Picked(texts, self.places)
+        assert coded.codes is not None
+        codes = coded.codes[self.places]
+        return Coded(codes, coded.values) if texts is None else Picked(texts, codes)
 
 
 def _taken(column: pa.ChunkedArray, rows: Ints) -> pa.Array:
     """`take`, chunk by chunk: Arrow's own is much slower on many chunks."""
+    if pa.types.is_dictionary(column.type):
+        return column.combine_chunks().take(pa.array(rows))
     ascending = np.argsort(rows, kind="stable")
     starts = np.cumsum([0, *map(len, column.chunks)])
     cuts = np.searchsorted(rows[ascending], starts).tolist()
