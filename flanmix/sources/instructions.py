@@ -1,7 +1,11 @@
 """The files of Natural Instructions: a JSON object with a definition, examples and instances for each task."""
 
+import json
+import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from flanmix.sources.faults import HALF, fault_of
 from flanmix.sources.json_stream import JsonStream
 from flanmix.spec import FileSource
 
@@ -31,6 +36,8 @@ SCHEMA = pa.schema(
 )
 """The columns of a row. What all rows of a task share is written once, and rows hold its number."""
 _BATCH_ROWS, _BATCH_CHARACTERS = 4096, 8 << 20
+_TAIL = 1 << 16
+"""Bytes at the end of a file that are looked through for a key."""
 Example = dict[str, str]
 
 
@@ -39,6 +46,7 @@ class Head:
     """What a file says of all its instances: its definition and its sound examples.
 
     `fault` is what is wrong with the definition, or empty; `left_out` are faults of examples that are not taken.
+    `more_definitions` counts those after the first, which is the one that is taken.
     """
 
     definition: str
@@ -46,6 +54,7 @@ class Head:
     negative: tuple[Example, ...]
     fault: str
     left_out: tuple[str, ...]
+    more_definitions: int = 0
 
 
 def read_head(file: Path, others: Mapping[str, Callable[[Any], None]] | None = None) -> Head:
@@ -77,18 +86,84 @@ def read_head(file: Path, others: Mapping[str, Callable[[Any], None]] | None = N
         raise stream.told(str(error), "look at what the format says in docs/files.md", 1) from error
 
 
+def value_of_key(file: Path, key: str) -> Any:
+    """The value of a key, None where it is not there; at the end of a file it is found without reading the rest."""
+    if file.suffix == ".json":
+        with file.open("rb") as stream:
+            stream.seek(max(os.fstat(stream.fileno()).st_size - _TAIL, 0))
+            tail = stream.read().decode("utf-8", "replace")
+        found = re.search(rf'\]\s*,\s*"{re.escape(key)}"\s*:\s*([^{{}}]*?)\s*\}}\s*\Z', tail)
+        if found:
+            with suppress(ValueError):
+                return json.loads(found[1])
+    with JsonStream(file) as stream:
+        for each in stream.members():
+            if each != INSTANCES:
+                value = stream.value()
+                if each == key:
+                    return value
+            else:
+                deque(stream.items(), maxlen=0)
+    return None
+
+
+def in_lines(file: Path) -> bool:
+    """Whether a file holds many tasks, one a line, by its name."""
+    return file.name.removesuffix(".gz").endswith((".jsonl", ".ndjson"))
+
+
+@dataclass(frozen=True)
+class Line:
+    """A task of a file of lines: what it says of all its instances, the one that is there, and how many there are."""
+
+    name: str
+    head: Head
+    worked: dict[str, Any]
+    size: int | None
+
+
+def read_lines(file: Path) -> list[Line]:
+    """The tasks of a file with one object a line; raises `SourceError`.
+
+    Each has `task`, `definition`, `positive_examples` (one, or a list) and perhaps `number_examples`.
+    """
+    found = []
+    with JsonStream(file) as stream:
+        while not stream.at_end:
+            line, given = stream.line, stream.value()
+            try:
+                found.append(_line(given))
+            except ValueError as error:
+                raise stream.told(str(error), "look at what the format says in docs/files.md", line) from error
+    return found
+
+
+def _line(given: Any) -> Line:
+    keys = ("task", "definition", "positive_examples")
+    if not isinstance(given, dict) or not given.keys() >= {*keys} or not isinstance(given["task"], str):
+        raise ValueError("should be an object with 'task', 'definition' and 'positive_examples'")
+    examples = given["positive_examples"]
+    examples = examples if isinstance(examples, list) else [examples]
+    head = _head({DEFINITION: given["definition"], POSITIVE: examples})
+    if not examples:
+        raise ValueError("'positive_examples' holds none")
+    size = given.get("number_examples")
+    worked = {"id": given["task"], "input": examples[0].get("input"), "output": examples[0].get("output")}
+    return Line(given["task"], head, worked, size if isinstance(size, int) and size > 0 else None)
+
+
 def _head(found: Mapping[str, Any]) -> Head:
     given = found[DEFINITION]
     texts = [given] if isinstance(given, str) else given
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
         raise ValueError(f"'{DEFINITION}' should be a text, or a list of one")
-    definition = next((text.strip() for text in texts if text.strip()), "")
-    fault = (
-        "an empty definition" if not definition else f"{why} in the definition" if (why := fault_of(definition)) else ""
-    )
+    told = [text.strip() for text in texts if text.strip()]
+    definition = told[0] if told else ""
+    why = fault_of(definition) if definition else "nothing"
+    fault = f"{why} in the definition" if why else ""
     left_out: list[str] = []
     positive, negative = (tuple(_examples(found.get(key) or [], key, left_out)) for key in (POSITIVE, NEGATIVE))
-    return Head("" if fault else definition, positive, negative, fault, tuple(left_out))
+    return Head("" if fault else definition, positive, negative, fault, tuple(left_out), max(len(told) - 1, 0))
 
 
 def _examples(given: Any, key: str, left_out: list[str]) -> Iterator[Example]:
@@ -100,10 +175,10 @@ def _examples(given: Any, key: str, left_out: list[str]) -> Iterator[Example]:
         if not re.search(r"\w", made["explanation"]):
             made["explanation"] = ""
         fault = next(filter(None, map(fault_of, made.values())), "")
-        if fault or not re.search(r"\w", made["input"]) or not made["output"]:
-            left_out.append(f"{key}[{number}]: {fault or 'no text'}")
-            continue
-        yield made
+        if fault:
+            left_out.append(f"{key}[{number}]: {fault}")
+        elif re.search(r"\w", made["input"]) and made["output"]:
+            yield made
 
 
 def _first(value: Any) -> str:
@@ -112,37 +187,11 @@ def _first(value: Any) -> str:
     return next((text.strip() for text in texts if isinstance(text, str) and text.strip()), "")
 
 
-# ---- faults
-
-_CONTINUED = {chr(byte) for byte in range(0x80, 0xC0)} | {*bytes(range(0x80, 0xC0)).decode("cp1252", "ignore")}
-_USUAL = set("\u00a0«»‘’“”…–—·°§")
-"""Characters that also stand after letters with accents where nothing is wrong."""
-_ANY, _ODD = (f"[{re.escape(''.join(sorted(each)))}]" for each in (_CONTINUED, _CONTINUED - _USUAL))
-_MOJIBAKE = re.compile(
-    f"\ufffd|[\x80-\x84\x86-\x9f]|[ÂÃ]{_ODD}|[\xe0-\xef](?:{_ODD}{_ANY}|{_ANY}{_ODD})|[\xf0-\xf4]{_ANY}{{3}}"
-)
-"""UTF-8 that was read as Latin-1 or Windows-1252, such as Ã© in place of é, and what stands for lost characters."""
+# ---- rows
 
 
-_LONE = re.compile("[\ud800-\udfff]")
-
-
-def fault_of(text: str) -> str:
-    """What is wrong with a text's characters, or nothing.
-
-    >>> fault_of("cafÃ©"), fault_of("café"), fault_of("one\\r\\ntwo")
-    ('mojibake', '', 'CRLF')
-    """
-    if text.isascii():
-        return "CRLF" if "\r" in text else ""
-    if _LONE.search(text):
-        return "half a character"
-    return "mojibake" if _MOJIBAKE.search(text) else "CRLF" if "\r" in text else ""
-
-
-def _fault(instance: Any, outputs: list[Any]) -> str:
+def _fault(text: Any, outputs: list[Any]) -> str:
     """What is wrong with an instance, or nothing."""
-    text = instance.get("input")
     if not isinstance(text, str):
         return "no input"
     if not text.strip():
@@ -153,9 +202,6 @@ def _fault(instance: Any, outputs: list[Any]) -> str:
     if any(blank):
         return "empty output" if all(blank) else "an empty one among the outputs"
     return next(filter(None, map(fault_of, (text, *outputs))), "")
-
-
-# ---- rows
 
 
 def _squeezed(text: str) -> str:
@@ -191,38 +237,21 @@ class _Shown:
         return pa.array(self._lists, _EXAMPLES)
 
 
-@dataclass(frozen=True)
 class _Shared:
     """What the rows of all files have in common, once."""
 
-    heads: Mapping[Path, Head]
-
-    @cached_property
-    def places(self) -> Mapping[Path, int]:
-        """The number of each file."""
-        return {file: number for number, file in enumerate(self.heads)}
-
-    @cached_property
-    def definitions(self) -> pa.Array:
-        """The definition of each file."""
-        return pa.array([head.definition for head in self.heads.values()], _TEXT)
-
-    @cached_property
-    def positive(self) -> _Shown:
-        """The positive examples."""
-        return _Shown(head.positive for head in self.heads.values())
-
-    @cached_property
-    def negative(self) -> _Shown:
-        """The negative examples."""
-        return _Shown(head.negative for head in self.heads.values())
+    def __init__(self, heads: Sequence[Head]) -> None:
+        self.heads = heads
+        self.definitions = pa.array([head.definition for head in heads], _TEXT)
+        self.positive = _Shown(head.positive for head in heads)
+        self.negative = _Shown(head.negative for head in heads)
 
 
 class _Batch:
-    """Rows of one task on their way into a record batch."""
+    """Rows on their way into a record batch."""
 
-    def __init__(self, shared: _Shared, task: int) -> None:
-        self._shared, self._task, self._size = shared, task, 0
+    def __init__(self, shared: _Shared) -> None:
+        self._shared, self._size = shared, 0
         self._rows: list[tuple[Any, ...]] = []
 
     def __len__(self) -> int:
@@ -233,43 +262,60 @@ class _Batch:
         """Whether there are enough rows for a batch."""
         return len(self) >= _BATCH_ROWS or self._size >= _BATCH_CHARACTERS
 
-    def add(self, name: Any, text: Any, outputs: list[Any], fault: str) -> None:
-        """Add one row; of what is no text Arrow can hold, nothing stays but the fault."""
-        text = text.strip() if isinstance(text, str) and fault != "half a character" else None
-        texts = [each.strip() for each in outputs if isinstance(each, str) and each.strip()]
-        if text is None:
-            texts = []
+    def add(self, task: int, instance: Mapping[str, Any], seen: set[str]) -> None:
+        """Add a row of a task; `seen` are the ids before it."""
+        shared, name, given = self._shared, instance.get("id"), instance.get("output")
+        outputs = given if isinstance(given, list) else [] if given is None else [given]
+        fault = shared.heads[task].fault or _fault(instance.get("input"), outputs)
+        name = _held(name)
+        if name is not None and not fault:
+            fault = "duplicate id" if name in seen else ""
+            seen.add(name)
+        text, texts = _held(instance.get("input")), list(filter(None, map(_held, outputs)))
         squeezed = _squeezed(text or "")
-        codes = (self._shared.positive.code(self._task, squeezed), self._shared.negative.code(self._task, squeezed))
-        held = name if isinstance(name, str) and not _LONE.search(name) else None
-        self._rows.append((held, text, next(iter(texts), None), texts, *codes, fault))
+        shown = (task, shared.positive.code(task, squeezed), shared.negative.code(task, squeezed))
+        self._rows.append((name, text, next(iter(texts), None), texts, *shown, fault))
         self._size += len(text or "") + sum(map(len, texts))
 
     def batch(self) -> pa.RecordBatch:
         """The rows."""
-        names, inputs, first, outputs, positive, negative, faults = zip(*self._rows, strict=True)
+        columns = list(zip(*self._rows, strict=True))
         shared = self._shared
-        coded = (([self._task] * len(self), shared.definitions), (positive, shared.positive.dictionary))
-        made = [
-            pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), values)
-            for codes, values in (*coded, (negative, shared.negative.dictionary))
+        dictionaries = {4: shared.definitions, 5: shared.positive.dictionary, 6: shared.negative.dictionary}
+        arrays = [
+            pa.DictionaryArray.from_arrays(pa.array(values, pa.int32()), dictionaries[number])
+            if number in dictionaries
+            else pa.array(values, SCHEMA.field(number).type)
+            for number, values in enumerate(columns)
         ]
-        plain = [pa.array(values, field.type) for values, field in zip((names, inputs, first, outputs), SCHEMA)]
-        return pa.record_batch([*plain, *made, pa.array(faults, _TEXT)], schema=SCHEMA)
+        return pa.record_batch(arrays, schema=SCHEMA)
+
+
+def _held(value: Any) -> str | None:
+    """A text without white space around it; nothing where it is none, or one that Arrow cannot hold."""
+    return value.strip() if isinstance(value, str) and fault_of(value) != HALF else None
 
 
 class InstructionFiles:
-    """Reads the rows of such files: a row for each instance.
+    """Reads the rows of such files: a row for each instance, or in a file of lines for each task's worked example.
 
     A row's examples are those of its task but for any that has the row's own input, whatever the white space.
     """
 
     def __init__(self, source: FileSource, kind: str) -> None:
-        self._heads: dict[Path, Head] = {}
+        self._heads: list[Head] = []
+        self._first: dict[Path, int] = {}
+        self._worked: dict[Path, list[dict[str, Any]]] = {}
 
     def schema(self, file: Path) -> pa.Schema:
         """The columns, which are the same for every file."""
-        self._heads[file] = read_head(file)
+        self._first[file] = len(self._heads)
+        if in_lines(file):
+            told = read_lines(file)
+            self._worked[file] = [each.worked for each in told]
+            self._heads += [each.head for each in told]
+        else:
+            self._heads.append(read_head(file))
         return SCHEMA
 
     @cached_property
@@ -279,23 +325,19 @@ class InstructionFiles:
 
     def batches(self, file: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         """The rows of one file."""
-        head, task = self._heads[file], self._shared.places[file]
-        seen: set[str] = set()
-        made = _Batch(self._shared, task)
-        with JsonStream(file) as stream:
-            for instance in _instances(stream):
-                name, given = instance.get("id"), instance.get("output")
-                outputs = given if isinstance(given, list) else [] if given is None else [given]
-                fault = head.fault or _fault(instance, outputs)
-                if isinstance(name, str) and not fault:
-                    fault = "duplicate id" if name in seen else ""
-                    seen.add(name)
-                made.add(name, instance.get("input"), outputs, fault)
-                if made.full:
-                    yield made.batch()
-                    made = _Batch(self._shared, task)
+        first, seen, made = self._first[file], set[str](), _Batch(self._shared)
+        for task, instance in enumerate(self._worked[file], first) if file in self._worked else _rows(file, first):
+            made.add(task, instance, seen)
+            if made.full:
+                yield made.batch()
+                made = _Batch(self._shared)
         if len(made):
             yield made.batch()
+
+
+def _rows(file: Path, task: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    with JsonStream(file) as stream:
+        yield from ((task, instance) for instance in _instances(stream))
 
 
 def _instances(stream: JsonStream) -> Iterator[dict[str, Any]]:

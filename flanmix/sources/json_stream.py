@@ -67,9 +67,14 @@ class JsonStream:
                     return found
             self._more()
 
+    @property
+    def at_end(self) -> bool:
+        """Whether nothing follows but white space."""
+        return not self._next()
+
     def end(self) -> None:
         """Raise `SourceError` where something follows."""
-        if self._next():
+        if not self.at_end:
             raise self._broken("Extra data", self._place)
 
     def told(self, what: str, hint: str, line: int | None = None) -> SourceError:
