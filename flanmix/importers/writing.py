@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from flanmix.durable import write_text
+from flanmix.durable import name_to_be, write_texts
 from flanmix.errors import Problem, UsageError
 from flanmix.spec import Family, Mixture, Task
 
@@ -123,13 +123,13 @@ def write_files(texts: Mapping[Path, str], *, replace: bool = False) -> dict[Pat
         raise UsageError([_refusal(path) for path in in_the_way])
     for folder in {path.parent for path in texts}:
         _make(folder)
-    for path, state in states.items():
-        if state != "unchanged":
-            try:
-                write_text(path, texts[path])
-            except OSError as error:
-                what = f"cannot be written: {error.strerror}"
-                raise UsageError(Problem(what, file=str(path), hint="name another folder with -o")) from error
+    try:
+        write_texts({path: texts[path] for path, state in states.items() if state != "unchanged"})
+    except OSError as error:
+        place = Path(error.filename) if error.filename else None
+        shown = str(place.with_name(name_to_be(place.name))) if place else None
+        what = f"cannot be written: {error.strerror or error}"
+        raise UsageError(Problem(what, file=shown, hint="name another folder with -o")) from error
     return states
 
 
