@@ -43,8 +43,8 @@ _FAST: Any = None
 """The same in C, where PyYAML has it: ten times as fast."""
 if hasattr(yaml, "CSafeLoader"):
     _FAST = type("_FastLoader", (yaml.CSafeLoader,), {"yaml_implicit_resolvers": _Loader.yaml_implicit_resolvers})
-_EASY = re.compile(r"[\n\x20\x22-\x24\x27-\x29+-\x7e]*")
-"""Plain ASCII without tabs, tags, anchors, aliases and directives: text that both parsers take alike."""
+_EASY = re.compile(r"[\n\x20\x22-\x24\x27-\x29+->@-\x7e]*")
+"""Plain ASCII without tabs, tags, anchors, aliases, directives and '?': text that both parsers take alike."""
 _EASY_LENGTH = 8_000
 """The C parser keeps open brackets on the stack, where too many end the process."""
 

@@ -1,7 +1,9 @@
 """Rows of a table chosen for a template, their texts left where they lie until something else is made of them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -77,6 +79,21 @@ class Rows:
     def names(self, wanted: frozenset[str]) -> dict[str, Value | Picked]:
         """Some of the columns, by their names."""
         return {name: self._column(name) for name in self.of.table.column_names if name in wanted}
+
+    def dicts(self, wanted: frozenset[str]) -> Iterator[dict[str, Any]]:
+        """The rows as dicts of some of the columns; where a column has a dictionary, rows share its values."""
+        names = [name for name in self.of.table.column_names if name in wanted]
+        columns = [self._values(name) for name in names]
+        for values in zip(*columns, strict=True) if names else repeat((), len(self)):
+            yield dict(zip(names, values, strict=True))
+
+    def _values(self, name: str) -> list[Any]:
+        coded = self.of.coded(name)
+        if coded is None:
+            column = self.of.table.column(name)
+            return [column[place].as_py() for place in self.places.tolist()]
+        assert coded.codes is not None
+        return [coded.values[code] for code in coded.codes[self.places].tolist()]
 
     def _column(self, name: str) -> Value | Picked:
         texts, coded = self.of.texts(name), self.of.coded(name)
