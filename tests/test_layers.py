@@ -14,12 +14,12 @@ LAYERS: Mapping[str, str] = {
     "pure": """
         allot assembling bound changes chat chat.columns chat.conversations chat.cutting chat.detecting chat.flat
         chat.foreign chat.form chat.loss chat.normalising chat.render chat.rendered chat.template chat.turns check even
-        generators generators.* keyed layouts layouts.* order packing packing.* plan prompting provenance rates rates.*
-        recipe refusals render render.* select shuffled token_budget weyl
+        generators generators.* holding_out.held keyed layouts layouts.* order packing packing.* plan prompting provenance
+        rates rates.* recipe refusals render render.* select shuffled token_budget weyl
     """,
     "I/O": """
         binding chat.byte_level chat.encode chat.guard chat.library computed durable encoding examples executors
-        executors.* exports exports.* fields finishing folder importers importers.* lengths manifest mapped measuring
+        executors.* exports exports.* fields finishing folder holding_out holding_out.* importers importers.* lengths manifest mapped measuring
         parquet planner prepare publish registry shards sizing sources sources.* stages token_counts tokenizing undo
         weights yamlio
     """,
