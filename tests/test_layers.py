@@ -18,8 +18,8 @@ LAYERS: Mapping[str, str] = {
         rates rates.* recipe refusals render render.* select shuffled token_budget weyl
     """,
     "I/O": """
-        binding chat.byte_level chat.encode chat.guard chat.library computed durable encoding examples executors
-        executors.* exports exports.* fields finishing folder holding_out holding_out.* importers importers.* lengths manifest mapped measuring
+        binding chat.byte_level chat.encode chat.guard chat.library computed durable encoding evalsets evalsets.*
+        examples executors executors.* exports exports.* fields finishing folder holding_out holding_out.* importers importers.* lengths manifest mapped measuring
         parquet planner prepare publish registry shards sizing sources sources.* stages token_counts tokenizing undo
         weights yamlio
     """,

@@ -1,0 +1,66 @@
+"""The columns of eval sets: the pinned schemas, where rows are from, and one row for each choice of a prompt."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flanmix.evalsets.answers import TEXT, TEXTS
+from flanmix.layouts import METADATA
+
+PROMPTS = pa.schema(
+    [
+        pa.field("input", TEXT),
+        pa.field("target", TEXT),
+        pa.field("answer", TEXT),
+        pa.field("answer_choices", TEXTS),
+        pa.field("answer_index", pa.int32()),
+        *METADATA,
+    ]
+)
+"""One row for each prompt. `answer` is what a model's answer has to be equal to: the target, or what the template's
+`extract` finds in it. `answer_choices` is empty and `answer_index` -1 where the answer is free text.
+"""
+
+RANKING = pa.schema(
+    [
+        pa.field("input", TEXT),
+        pa.field("continuation", TEXT),
+        pa.field("choice", pa.int32()),
+        pa.field("label", pa.bool_()),
+        pa.field("group", pa.int64()),
+        *METADATA,
+    ]
+)
+"""One row for each prompt and choice: what is to be likely after `input`, which choice it is, and whether it is right.
+Rows of one prompt stand together and have its number in the set of prompts as `group`.
+"""
+
+
+def one_word(word: str, rows: int) -> pa.DictionaryArray:
+    """The same word in all rows."""
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array([word], pa.string()))
+
+
+def ranking_of(prompts: pa.Table, separator: str, first: int) -> pa.Table:
+    """One row for each choice of prompts, of which the first has the number `first` in its set.
+
+    What `separator` parts from the input belongs to the continuation, so that the same tokens are likely or not that a
+    build would train on.
+    """
+    lists = prompts.column("answer_choices").combine_chunks()
+    owners = np.asarray(pc.list_parent_indices(lists)).astype(np.int64)
+    choices = lists.flatten()
+    lengths = np.asarray(pc.list_value_length(lists)).astype(np.int64)
+    places = np.arange(len(owners)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    right = np.asarray(prompts.column("answer_index"))[owners] == places
+    texts = pc.binary_join_element_wise(pa.scalar(separator, TEXT), choices, pa.scalar("", TEXT))
+    own: Mapping[str, pa.Array] = {
+        "continuation": texts,
+        "choice": pa.array(places.astype(np.int32)),
+        "label": pa.array(right),
+        "group": pa.array(owners + first),
+    }
+    taken = prompts.select(["input", *METADATA.names]).take(pa.array(owners))
+    return pa.table([own[name] if name in own else taken.column(name) for name in RANKING.names], schema=RANKING)
