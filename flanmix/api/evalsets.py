@@ -78,7 +78,7 @@ def _options(mixture: spec.Mixture | None, options: dict[str, Any]) -> EvalOptio
     if unknown := sorted(options.keys() - known):
         hint = did_you_mean(unknown[0], known) or f"there are {', '.join(known)}"
         raise UsageError(f"an eval set has no option '{unknown[0]}'", hint=hint)
-    own = {} if mixture is None else {"separator": mixture.separator, "seed": mixture.seed}
+    own: dict[str, Any] = {} if mixture is None else {"separator": mixture.separator, "seed": mixture.seed}
     told = {key: value for key, value in options.items() if value is not None}
     for key in ("shots", "styles"):
         if key in told:

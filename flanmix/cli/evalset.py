@@ -13,15 +13,13 @@ from flanmix.words import PLAIN, STYLES, count_of
 FORMS = ("both", "generation", "ranking")
 
 
-class _Wordings(click.ParamType):
+def _wordings(context: click.Context, parameter: click.Parameter, value: str) -> str | int:
     """`all`, `one`, or how many."""
-
-    name = "wordings"
-
-    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
-        if value in ("all", "one"):
-            return value
-        return click.IntRange(1).convert(value, parameter, context)
+    if value in ("all", "one"):
+        return value
+    if not (value.isdecimal() and int(value) > 0):
+        raise click.BadParameter(f"'{value}' is none of all, one and a number from 1", context, parameter)
+    return int(value)
 
 
 @click.command("evalset")
@@ -35,7 +33,7 @@ class _Wordings(click.ParamType):
 @click.option("--rows", type=click.IntRange(1), help="At most so many of each task, drawn by the seed.")
 @click.option(
     "--templates",
-    type=_Wordings(),
+    callback=_wordings,
     default="all",
     show_default=True,
     metavar="all|one|K",
@@ -78,9 +76,7 @@ def command(mixture: str | None, out: str, folders: tuple[str, ...], quiet: bool
         _summary(made.manifest, out)
 
 
-def _found(
-    mixture: str | None, select: tuple[str, ...], folders: tuple[str, ...]
-) -> tuple[Mixture | None, Registry]:
+def _found(mixture: str | None, select: tuple[str, ...], folders: tuple[str, ...]) -> tuple[Mixture | None, Registry]:
     if mixture is not None:
         return find_mixture(mixture, folders)
     if not select:

@@ -7,7 +7,7 @@ import numpy as np
 
 from flanmix.bound import BoundTask, BoundTemplate
 from flanmix.check import fields_of
-from flanmix.errors import PlanError, Problem, UsageError
+from flanmix.errors import FlanmixError, PlanError, Problem, UsageError
 from flanmix.evalsets.options import EvalOptions
 from flanmix.keyed import key64, permute
 from flanmix.registry import Registry
@@ -129,7 +129,10 @@ def _has_choices(bound: BoundTask, split: str) -> bool:
     """Whether rows have the fields `choices` and `answer`."""
     known = fields_of(bound)
     if bound.task.fields is None:
-        known = frozenset(open_source(bound.task.source, split, bound.folder).schema.names)
+        try:
+            known = frozenset(open_source(bound.task.source, split, bound.folder).schema.names)
+        except FlanmixError:  # told with all others, and the task's line, when rows are prepared
+            return False
     return known is not None and {CHOICES, ANSWER} <= known
 
 

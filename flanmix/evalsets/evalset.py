@@ -18,7 +18,7 @@ from flanmix.durable import folder_whole
 from flanmix.errors import BuildError, FlanmixError, PlanError, Problem, SourceError
 from flanmix.evalsets.card import card
 from flanmix.evalsets.choosing import EvalTask
-from flanmix.evalsets.harness import FOLDER, harness_files
+from flanmix.evalsets.harness import FOLDER, group_of, harness_files
 from flanmix.evalsets.options import EvalOptions
 from flanmix.evalsets.pool import Pool
 from flanmix.evalsets.rendering import EvalSet
@@ -50,7 +50,11 @@ def prepare_sets(tasks: Sequence[EvalTask], options: EvalOptions) -> tuple[EvalS
         raise SourceError(list(dict.fromkeys(problems)))
     return tuple(
         EvalSet(
-            task, options, pools[task.name, task.split], pools[task.name, task.exemplars if shots else task.split], shots
+            task,
+            options,
+            pools[task.name, task.split],
+            pools[task.name, task.exemplars if shots else task.split],
+            shots,
         )
         for task in served
         for shots in dict.fromkeys(options.shots)
@@ -127,7 +131,11 @@ def _manifest(
     tasks = [each.facts(form) for each in written for form in forms]
     shards = [each.shards[form] for each in written for form in forms if form in each.shards]
     beside = sorted((place / FOLDER).glob("*")) if (place / FOLDER).is_dir() else []
-    groups = [file.stem for file in beside if file.stem.rpartition("_")[0] == f"{name.replace('/', '__')}_evalset"]
+    groups = [
+        group
+        for shots in dict.fromkeys(options.shots)
+        if (place / FOLDER / f"{(group := group_of(name, shots))}.yaml").is_file()
+    ]
     return {
         "schema_version": manifest.SCHEMA_VERSION,
         "flanmix": __version__,

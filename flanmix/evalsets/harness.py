@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from flanmix.bound import BoundTemplate
-from flanmix.errors import TemplateError
+from flanmix.errors import TemplateError, UsageError
 from flanmix.evalsets.written import APART, WrittenSet
 
 FOLDER = "lm_eval"
@@ -54,7 +54,9 @@ def harness_files(name: str, sets: Sequence[WrittenSet]) -> dict[str, str]:
             told = {(metric["metric"], "none" if part.ranked else _FILTER) for metric in config["metric_list"]}
             metrics.setdefault(each.of.shots, set()).update(told)
     for shots, tasks in groups.items():
-        group = f"{name.replace('/', '__')}_evalset_{shots}shot"
+        group = group_of(name, shots)
+        if f"{group}.yaml" in files:
+            raise UsageError(f"'{name}' would name a set and all of them", hint="give the sets another name")
         files[f"{group}.yaml"] = _dumped(
             {
                 "group": group,
@@ -67,6 +69,15 @@ def harness_files(name: str, sets: Sequence[WrittenSet]) -> dict[str, str]:
             }
         )
     return files
+
+
+def group_of(name: str, shots: int) -> str:
+    """What all sets with so many exemplars are called together.
+
+    >>> group_of("lab/flan", 5)
+    'lab__flan_5shot'
+    """
+    return f"{name.replace('/', '__')}_{shots}shot"
 
 
 def _slices(each: WrittenSet) -> Iterator[_Slice]:
@@ -184,6 +195,16 @@ def _text(config: Mapping[str, Any]) -> str:
     return f"{_dumped({'task': name})}dataset_path: !function evalset.FOLDER\n{_dumped(rest)}"
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes texts with line breaks as one line in quotes."""
+
+
+def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _quoted)
+
+
 def _dumped(values: Mapping[str, Any]) -> str:
-    text: str = yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True, width=1000)
-    return text
+    return yaml.dump(dict(values), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)

@@ -25,7 +25,7 @@ from flanmix.mapped import ROW
 from flanmix.render import RowError, render_pair
 from flanmix.render.picking import Rows
 
-_HELD_BYTES = 16 << 20
+_HELD_BYTES = 32 << 20
 _MOST_ROWS = 1 << 12
 NOT_SERVED = "the template does not serve the row"
 
@@ -63,7 +63,7 @@ class EvalSet:
     def pieces(self) -> Iterator[Piece]:
         """The prompts, row after row and each in its wordings; raises `TemplateError`."""
         wordings = 1 if self.options.templates == "one" else len(self.task.templates)
-        bytes_ = max(self.pool.row_bytes * wordings, self.exemplars.row_bytes * self.shots, 1)
+        bytes_ = max(1.0, wordings * (self.pool.row_bytes + self.shots * self.exemplars.row_bytes))
         step = int(np.clip(_HELD_BYTES / bytes_, 1, _MOST_ROWS))
         for start in range(0, len(self.rows), step):
             yield self._piece(self.rows[start : start + step])
@@ -83,7 +83,8 @@ class EvalSet:
                 made.append((places[kept], number, table))
         table = pa.concat_tables([PROMPTS.empty_table(), *(table for *_, table in made)], promote_options="none")
         if made:
-            places, wordings = (np.concatenate(parts) for parts in zip(*((p, [n] * len(p)) for p, n, _ in made)))
+            places = np.concatenate([places for places, *_ in made])
+            wordings = np.concatenate([np.full(len(places), number) for places, number, _ in made])
             table = table.take(pa.array(np.lexsort((wordings, places))))
         return Piece(table.unify_dictionaries().combine_chunks(), dropped)
 

@@ -14,7 +14,7 @@ from flanmix.keyed import Ints, Words, key64, keyed_words
 TEXT = pa.large_string()
 SHOTS = pa.list_(pa.field("element", pa.int64()))
 _SPARE = 3
-_MOST_DRAWS = 1 << 10
+_MOST_DRAWS = 1 << 12
 _SMALL = 256
 
 
@@ -133,9 +133,7 @@ class _Few:
         taken[lines, rank[lines, columns] - 1] = places[lines, columns]
         return taken, np.minimum(rank[:, -1], shots)
 
-    def joined(
-        self, chosen: Ints, full: npt.NDArray[np.bool_], between: str, separator: str
-    ) -> tuple[pa.Array, Ints]:
+    def joined(self, chosen: Ints, full: npt.NDArray[np.bool_], between: str, separator: str) -> tuple[pa.Array, Ints]:
         """The prompts of the queries that have all their exemplars, and the exemplars' rows."""
         made, places = self._written, chosen[full]
         pairs = pc.binary_join_element_wise(made.inputs, made.targets, pa.scalar(between, TEXT))

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from flanmix.evalsets.columns import PROMPTS, RANKING, ranking_of
+from flanmix.evalsets.columns import ranking_of
 from flanmix.evalsets.rendering import EvalSet
 from flanmix.layouts import REPETITIVE
 from flanmix.shards import DATA, file_facts
@@ -99,7 +99,7 @@ class WrittenSet:
         }
 
 
-def write_set(of: EvalSet, folder: Path, progress: Callable[[int], None]) -> WrittenSet:
+def write_set(of: EvalSet, folder: Path, progress: Callable[[int], object]) -> WrittenSet:
     """Write a set's prompts and ranking rows, as the options ask, below `folder`; raises as rendering does."""
     options, counted = of.options, Counted()
     forms = {"generation": options.prompts, "ranking": options.ranking}
@@ -117,10 +117,10 @@ def write_set(of: EvalSet, folder: Path, progress: Callable[[int], None]) -> Wri
 
         for piece in of.pieces():
             counted.dropped.update(piece.dropped)
-            ranked = ranking_of(piece.table, options.separator, counted.prompts)
+            write("generation", piece.table)
+            for part in ranking_of(piece.table, options.separator, counted.prompts) if options.ranking else ():
+                write("ranking", part)
             counted.add(piece.table)
-            write("generation", piece.table.cast(PROMPTS))
-            write("ranking", ranked.cast(RANKING))
             progress(len(piece.table) + sum(piece.dropped.values()))
     facts = {form: _facts(of, folder, files[form], rows[form]) for form in rows}
     return WrittenSet(of, counted, facts)
@@ -129,7 +129,12 @@ def write_set(of: EvalSet, folder: Path, progress: Callable[[int], None]) -> Wri
 def _writer(file: Path, schema: pa.Schema) -> pq.ParquetWriter:
     repetitive = list(REPETITIVE)
     return pq.ParquetWriter(
-        str(file), schema, compression="zstd", use_dictionary=repetitive, write_page_checksum=True, write_statistics=True
+        str(file),
+        schema,
+        compression="zstd",
+        use_dictionary=repetitive,
+        write_page_checksum=True,
+        write_statistics=True,
     )
 
 
