@@ -17,8 +17,10 @@ from flanmix.chat.turns import Turns
 from flanmix.check import OPTIONS, variables_of, variables_of_template
 from flanmix.computed import NO_VALUE, Computed, Fail, compute, holds
 from flanmix.errors import Problem, SourceError, did_you_mean
+from flanmix.mapped import ANSWER
 from flanmix.mapped import GUARD as GUARD
 from flanmix.mapped import ROW as ROW
+from flanmix.options.listing import answer_places
 from flanmix.origin import Where
 from flanmix.render.environment import (
     BUILT_IN,
@@ -38,8 +40,9 @@ class FieldMaker:
     """Makes fields out of batches of a source's rows.
 
     `dropped` counts the rows left out so far by reason; `guards` are the sets of templates (indices into the task's)
-    that serve some row, numbered in the order in which they were met. Of conversations, `carried` are the fields that
-    every row has, whatever the templates use, and `repaired` counts those that were brought into order.
+    that serve some row, numbered in the order in which they were met, and `guard_rows` how many rows each has. Of
+    conversations, `carried` are the fields that every row has, whatever the templates use, and `repaired` counts those
+    that were brought into order.
     """
 
     def __init__(self, bound: BoundTask, schema: pa.Schema, shown: str) -> None:
@@ -49,6 +52,7 @@ class FieldMaker:
         self.dropped: Counter[str] = Counter()
         self.repaired: Counter[str] = Counter()
         self.guards: dict[tuple[int, ...], int] = {}
+        self.guard_rows: Counter[int] = Counter()
         self.wanted = variables_of(bound)
         if bound.task.fields is None:
             built_in = (BUILT_IN[item.template.dialect] for item in bound.templates)
@@ -59,6 +63,8 @@ class FieldMaker:
             self.carried = (*TURN_FIELDS, *([TRAINED] if getattr(self.turns, "train", None) else []))
             self.schema = _with_turns(self.schema, self.carried)
             self.wanted |= set(self.carried)
+        if OPTIONS in self.wanted and OPTIONS not in schema.names:  # a mixture may list them in another way
+            self.wanted |= {"choices", "answer"} & frozenset(bound.task.fields or schema.names)
         self.nullable = nullable_of(bound)
         self.paths: dict[str, list[str]] = {}
         self.constants: dict[str, list[str]] = {}
@@ -187,6 +193,10 @@ class FieldMaker:
         if OPTIONS in self.wanted and OPTIONS not in columns:
             options = self._options(fields.column("choices"))
             fields = self._where_valid(fields.append_column(OPTIONS, options), options, OPTIONS)
+            if "answer" in self.wanted:
+                places = answer_places(fields.column("choices"), fields.column("answer"))
+                fields = fields.append_column(ANSWER, pa.array(places.astype(np.int32)))
+                return fields.select([*sorted(self.wanted), ANSWER, ROW])
         return fields.select([*sorted(self.wanted), ROW])
 
     def _array(self, name: str, found: Computed) -> pa.Array:
@@ -223,6 +233,7 @@ class FieldMaker:
             serves[:, [index for index, each in enumerate(whens) if each == when]] = true[:, None]
         numbers = self._guard_numbers(serves)
         self._count(Counter({"no template applies": int((numbers < 0).sum())}))
+        self.guard_rows.update(dict(enumerate(np.bincount(numbers[numbers >= 0]).tolist())))
         table = fields.append_column(GUARD, pa.array(numbers)).filter(pa.array(numbers >= 0)).combine_chunks()
         batches = table.to_batches()
         return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from flanmix.errors import Problem, SourceError
@@ -19,6 +20,8 @@ from flanmix.render.picking import Rows, ViewedTable
 from flanmix.words import ROW as ROW
 
 GUARD = "fm_guard"
+ANSWER = "fm_answer"
+"""Where a row's answer stands among its choices, -1 where it does not; for tasks with both."""
 _STRETCH = 16 << 20
 _HELD_BYTES = 16 << 20
 """Bytes of a file that may be read before its pages are given back."""
@@ -162,6 +165,11 @@ class Mapped:
         if self._original:
             pieces = [piece.select(list(dict.fromkeys(self._original.columns.values()))) for piece in pieces]
         return pieces, np.cumsum([0, *map(len, pieces)]), [piece.nbytes for piece in pieces]
+
+    @property
+    def guards(self) -> npt.NDArray[Any]:
+        """The guard of every row."""
+        return np.zeros(len(self.table), np.int32) if self._original else np.asarray(self.table.column(GUARD))
 
     @cached_property
     def _viewed(self) -> ViewedTable:

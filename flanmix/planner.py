@@ -9,9 +9,11 @@ from flanmix.bound import BoundTask, BoundTemplate
 from flanmix.check import refuse_problems
 from flanmix.encoding import counting_of
 from flanmix.errors import FlanmixError, PlanError, Problem, SourceError
+from flanmix.holding_out import HoldingOut
 from flanmix.layouts import TOKENS
 from flanmix.mapped import RowFile
 from flanmix.measuring import measure, settle
+from flanmix.options.library import listing
 from flanmix.origin import Where
 from flanmix.plan import Plan, PlannedStyle, PlannedTask, PlannedTemplate, RowLength
 from flanmix.prepare import Prepared, prepare
@@ -20,6 +22,7 @@ from flanmix.rates import exact
 from flanmix.rates import replay as replayed_rows
 from flanmix.recipe import Offer, Recipe, Replayed, resolve
 from flanmix.registry import Registry
+from flanmix.shots.library import shooting_of
 from flanmix.sources.naming import name_of
 from flanmix.spec import Mixture, Stage, shares_of
 from flanmix.token_budget import TaskLength, refuse_without_tokens
@@ -53,7 +56,8 @@ def resolved(
         inner = Registry.mixture(registry, name)
         return inner, registry.where(inner)
 
-    return resolve(mixture, registry.where(mixture), registry.subjects, nested, stage, replay)
+    holding = HoldingOut(registry.tasks)
+    return resolve(mixture, registry.where(mixture), registry.subjects, nested, holding, stage, replay)
 
 
 @takes_back()
@@ -100,8 +104,9 @@ def _planned(recipe: Recipe, registry: Registry, progress: Callable[[str], None]
     tasks = {name: registry.tasks[name] for name in read}
     refuse_problems(tasks.values())
     prepared = _prepared(tasks.values(), mixture.split, progress)
-    rows = {offer: recipe.sizes.get(offer) or prepared[offer.task].usable for offer in recipe.offers}
     templates = {offer: len(tasks[offer.task].templates) for offer in recipe.offers if offer.task in tasks}
+    copies = {offer: min(mixture.templates_per_row, number) for offer, number in templates.items()}
+    rows = {offer: recipe.sizes.get(offer) or prepared[offer.task].usable * copies[offer] for offer in recipe.offers}
     making = _Making(recipe, tasks, prepared, Sizes(rows, templates), relax)
     measured = recipe.budget.tokens is not None or mixture.layout not in TOKENS  # such a build counts its tokens anyway
     if mixture.tokenizer is not None and measured and not recipe.sizes:
@@ -181,7 +186,11 @@ class _Making:
             mixture.order,
             allotments.relaxed,
             prompting=Prompting.of(mixture),
+            shots=shooting_of(mixture),
+            templates_per_row=mixture.templates_per_row,
+            options=listing(mixture.options, self.recipe.where.at("options")),
             stage=self.recipe.stage.name if self.recipe.stage else "",
+            held_out=self.recipe.held_out,
         )
         whole = not any(task.sized for task in tasks)
         return Planned(
@@ -229,6 +238,7 @@ class _Making:
             data=found.digest,
             templates=tuple(map(_template, bound.templates)),
             guards=found.guards,
+            guard_rows=found.guard_rows,
             source_rows=found.source_rows,
             dropped=found.dropped,
             conversation=found.talks or "trained" in found.carried,

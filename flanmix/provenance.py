@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from flanmix.order import Ints
 from flanmix.plan import Plan, PlannedTemplate
+from flanmix.words import style_name
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +49,31 @@ class Provenance:
         columns = {name: words.at(tasks) for name, words in self._of_tasks.items()}
         return columns | {"fm_template": self._templates.at(tasks, templates)}
 
+    def styles(self, tasks: Ints, templates: Ints, shots: npt.NDArray[np.bool_], options: Ints) -> pa.DictionaryArray:
+        """The styles of rows: of their templates, whether they are to have exemplars, and how they list options.
+
+        `options` are numbers of the plan's option styles, -1 where nothing is listed.
+        """
+        words, codes, places = self._all_styles
+        code = (codes[tasks, templates] * 2 + shots) * (len(self.plan.options.styles) + 1) + options + 1
+        return pa.DictionaryArray.from_arrays(pa.array(places[code]), words)
+
     @cached_property
-    def styles(self) -> Words:
-        """The styles of templates."""
+    def _all_styles(self) -> tuple[pa.Array, npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        """All styles of rows; the number of each template's; the place of each combination among the former."""
+        of_templates = self._styles
+        listed = ["", *(f":{style.name}" for style in self.plan.options.styles)]
+        names = [
+            style_name(word, shots=few) + how
+            for word in of_templates.words.to_pylist()
+            for few in (False, True)
+            for how in listed
+        ]
+        place = _places(names)
+        return pa.array(place, pa.string()), of_templates.codes, np.array([place[name] for name in names], np.int32)
+
+    @cached_property
+    def _styles(self) -> Words:
         return Words.of_templates(self.plan, lambda template: template.style)
 
     @cached_property

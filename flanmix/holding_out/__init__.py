@@ -5,7 +5,7 @@ from functools import cached_property
 
 from flanmix.bound import BoundTask
 from flanmix.errors import Problem, UsageError, did_you_mean
-from flanmix.holding_out.held import Held, HeldOut
+from flanmix.held import Held, HeldOut
 from flanmix.holding_out.relations import Relations, load_relations
 from flanmix.holding_out.sources import HeldSources
 from flanmix.registry import Registry
@@ -109,6 +109,8 @@ def _near(selector: str, subjects: Mapping[str, Subject]) -> str:
         if not known:
             return f"of no task a {term.kind} is known"
         start = "" if term.kind == "name" else f"{term.kind}:"
+        if not start and any(subject.type == term.pattern for subject in subjects.values()):
+            return f"did you mean 'type:{term.pattern}'?"
         return did_you_mean(f"{start}{term.pattern}", [f"{start}{value}" for value in known]) or (
             f"there are {', '.join(known[:12])}{' …' if len(known) > 12 else ''}"
         )
