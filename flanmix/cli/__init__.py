@@ -23,6 +23,7 @@ COMMANDS = {
     "preview": "Show rendered rows, coloured by field.",
     "plan": "Show how many rows each task gives, and why.",
     "build": "Build a mixture into a folder.",
+    "evalset": "Write held-out tasks as zero- and few-shot eval sets.",
     "verify": "Check a built folder against its manifest.",
     "export": "Write a built folder as a trainer reads it.",
 }
