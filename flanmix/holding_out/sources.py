@@ -96,9 +96,11 @@ def _of_hub(source: HubSource, folder: Path) -> Identity:
     shown = f"{source.path}{f':{source.name}' if source.name else ''}"
     tail = path.rpartition("/")[2]
     own = {("hub", path, part, split): f"{shown}, split {split}" for part in parts for split in sorted(splits)}
-    also = {("hub", path, part, _ALL): f"{shown}, all splits" for part in parts}
+    also: dict[Key, str] = {("hub", path, part, _ALL): f"{shown}, all splits" for part in parts}
     also |= {("hub", path, _DEFAULT, split): f"{shown}, split {split}" for split in sorted(splits) if named}
-    if not local and tail != path:
+    if local:
+        also |= {("file", str(file)): f"the file {file.name}" for file in _expanded("**", Path(path))}
+    elif tail != path:
         also |= {("hub", tail, *key[2:]): words for key, words in (own | also).items()}
     return Identity(own, also)
 
