@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from flanmix._version import __version__
 
 if TYPE_CHECKING:
-    from flanmix.api import Built, Mixture, Plan, Registry, load_registry
+    from flanmix.api import Built, EvalSets, Mixture, Plan, Registry, evalset, load_registry
     from flanmix.errors import (
         BuildError,
         FlanmixError,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from flanmix.examples import Example
+    from flanmix.extracting import extracted
     from flanmix.generators.draw import Draw
     from flanmix.manifest import verify
     from flanmix.spec import (
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "flanmix.api": ("Built", "Mixture", "Plan", "Registry", "load_registry"),
+    "flanmix.api": ("Built", "EvalSets", "Mixture", "Plan", "Registry", "evalset", "load_registry"),
     "flanmix.errors": (
         "BuildError",
         "FlanmixError",
@@ -51,6 +52,7 @@ _HOMES = {
         "UsageError",
     ),
     "flanmix.examples": ("Example",),
+    "flanmix.extracting": ("extracted",),
     "flanmix.generators.draw": ("Draw",),
     "flanmix.manifest": ("verify",),
     "flanmix.spec": (
@@ -70,9 +72,11 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [  # noqa: RUF022 (as in the table above)
     "__version__",
     "Built",
+    "EvalSets",
     "Mixture",
     "Plan",
     "Registry",
+    "evalset",
     "load_registry",
     "BuildError",
     "FlanmixError",
@@ -82,6 +86,7 @@ __all__ = [  # noqa: RUF022 (as in the table above)
     "TemplateError",
     "UsageError",
     "Example",
+    "extracted",
     "Draw",
     "verify",
     "Family",
