@@ -53,6 +53,7 @@ def _wordings(context: click.Context, parameter: click.Parameter, value: str) ->
     show_default=True,
     help="A row for each prompt, for each prompt and choice, or both.",
 )
+@click.option("--shot-format", metavar="NAME", help="How exemplars are written. [default: the mixture's one, or plain]")
 @click.option("--separator", metavar="TEXT", help="Between a prompt and its answer, in place of the mixture's.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="In place of the mixture's own.")
 @click.option("--replace", is_flag=True, help="Remove other eval sets from the folder first.")
