@@ -1,6 +1,5 @@
 """From a task's rows to the prompts of a set, some rows at a time."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from flanmix.evalsets.columns import PROMPTS, one_word
 from flanmix.evalsets.options import EvalOptions
 from flanmix.evalsets.pool import Pool
 from flanmix.evalsets.shots import Asking, Exemplars, Prompts, Written, prompts_with_shots
+from flanmix.extracting import extracted
 from flanmix.keyed import Ints, key64, keyed_words, permute
 from flanmix.mapped import ROW
 from flanmix.render import RowError, render_pair
@@ -204,17 +204,9 @@ def _left(kept: Mask, reasons: Mapping[str, npt.NDArray[np.bool_]], dropped: Cou
 
 
 def _answers(item: BoundTemplate, targets: pa.Array) -> pa.Array:
-    """What a model's answer has to be equal to; null where `extract` finds nothing."""
+    """What a model's answer has to be equal to, without space around it; null where `extract` finds nothing."""
     if item.template.extract is None:
         return pc.utf8_trim_whitespace(targets)
-    pattern = re.compile(item.template.extract)
     distinct = targets.dictionary_encode()
-    found = pa.array([_last(pattern, text) for text in distinct.dictionary.to_pylist()], TEXT)
-    return found.take(distinct.indices)
-
-
-def _last(pattern: re.Pattern[str], text: str) -> str | None:
-    answer = None
-    for match in pattern.finditer(text):
-        answer = match["answer"] if match["answer"] is not None else answer
-    return answer.strip() if answer is not None and answer.strip() else None
+    found = pc.utf8_trim_whitespace(extracted(item.template, distinct.dictionary))
+    return pc.if_else(pc.equal(found, ""), pa.scalar(None, TEXT), found).take(distinct.indices)
