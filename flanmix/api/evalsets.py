@@ -67,6 +67,7 @@ def evalset(
         "mixture": None if mixture is None else mixture.name,
         "selectors": list(selectors or (() if mixture is None else mixture.hold_out)),
         "trained_on": sorted(seen.trained.intersection(names)),
+        "left_out": {task.name: task.why_bare for task in picked if not task.templates},
     }
     sets = prepare_sets(picked, chosen)
     write_sets(title, sets, Path(out), told=told, replace=replace, quiet=quiet)

@@ -92,7 +92,13 @@ def _summary(manifest: dict[str, Any], out: str) -> None:
     for each in manifest["tasks"]:
         lost = ", ".join(f"{count:,} {reason}" for reason, count in each["dropped"].items())
         rows = f"{each['set']}: {count_of(each['written'], 'row')} of {each['split']}"
-        say(f"{rows}{f' ({lost})' if lost else ''}" if each["written"] else f"{each['set']}: none, no choices to rank")
+        if each["written"] or each["form"] == "generation":
+            say(f"{rows}{f' ({lost})' if lost else ''}")
+    bare = sum(not each["written"] and each["form"] == "ranking" for each in manifest["tasks"])
+    if bare:
+        say(f"{count_of(bare, 'set')} without choices to rank")
+    for task, why in manifest["left_out"].items():
+        say(f"warning: {task} is left out: {why}")
     for task in manifest["trained_on"]:
         say(f"warning: the mixture trains on {task}, on another split of it")
     first = next(each for each in manifest["tasks"] if each["written"])

@@ -64,7 +64,7 @@ def test_a_task_without_choices_and_one_that_is_trained_on_elsewhere_are_told(
     (work / "all.yaml").write_text("mixture: all\nrows: 10\nparts: [{select: 'toy/*'}]\nexclude: [toy/sums]\n")
     assert run(["evalset", "all.yaml", "--select", "toy/*", "-o", "out"]) == 0
     err = capfd.readouterr().err
-    assert "toy__sums_0shot_ranking: none, no choices to rank" in err
+    assert "1 set without choices to rank" in err
     assert "warning: the mixture trains on toy/claims, on another split of it" in err
 
 

@@ -393,6 +393,12 @@ def test_conversations_have_no_place_and_that_is_said(tmp_path: Path) -> None:
     assert [row["fm_template"] for row in rows_of(sets, "toy__x_0shot")] == ["plain"]
 
 
+def test_a_task_of_which_no_wording_is_left_is_told(tasks: Registry, tmp_path: Path) -> None:
+    sets = fm.evalset(tasks, tmp_path / "out", select="toy/*", styles="options", quiet=True)
+    assert sets.manifest["left_out"] == {"toy/sums": "style plain"}
+    assert {each["task"] for each in sets.manifest["tasks"]} == {"toy/claims"}
+
+
 def test_data_that_cannot_be_read_is_told_with_the_line_of_its_task(tasks: Registry, tmp_path: Path) -> None:
     (tmp_path / "tasks" / "sums.tsv").unlink()
     with pytest.raises(SourceError, match=r"sums.yaml:\d+: source: "):
