@@ -24,6 +24,7 @@ COMMANDS = {
     "plan": "Show how many rows each task gives, and why.",
     "build": "Build a mixture into a folder.",
     "verify": "Check a built folder against its manifest.",
+    "explain": "Show how a row of a built folder came to be.",
     "export": "Write a built folder as a trainer reads it.",
 }
 """The commands and what `flanmix --help` says of them; a command's module is imported when it runs."""
