@@ -28,7 +28,7 @@ def make(job: Job, receipts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     `tasks[].source` tells of the rows before the plan: how many the source has, how many are usable, and why the
     others are not.
     """
-    kept = ("file", "rows", "lines", "bytes", "sha256", "rows_xxh3")
+    kept = ("file", "planned", "rows", "lines", "bytes", "sha256", "rows_xxh3")
     return {
         "schema_version": SCHEMA_VERSION,
         "flanmix": __version__,

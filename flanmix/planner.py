@@ -274,8 +274,8 @@ class _Making:
 
 def _template(item: BoundTemplate) -> PlannedTemplate:
     keys = [key for key in item.template.texts if item.template.turns or item.template.system]
-    places = {key: _place(item.where.at_text(key)) for key in keys}
-    return PlannedTemplate(item.id, item.template, item.style, _place(item.where), places)
+    places = {key: item.where.at_text(key).place for key in keys}
+    return PlannedTemplate(item.id, item.template, item.style, item.where.place, places)
 
 
 def _by_task(allotments: Allotments) -> dict[str, list[Allotment]]:
@@ -298,9 +298,3 @@ def _with_lengths(plan: Plan, lengths: Sequence[TaskLength]) -> Plan:
 
 def _offers(plan: Plan) -> dict[Offer, Replayed]:
     return {Offer(task.name): Replayed(task.rows, task.offered) for task in plan.tasks}
-
-
-def _place(where: Where) -> str:
-    problem = where.problem("")
-    line = f":{problem.line}" if problem.line else ""
-    return f"{problem.file}{line}: {problem.key}" if problem.key else f"{problem.file}{line}"

@@ -131,7 +131,13 @@ def _write_shard(
     def close() -> None:
         with whole:
             beside.refuse_after_failure()
-        facts = {"file": job.file(shard), "build": job.digest, **file_facts(target), **tally.facts()}
+        facts = {
+            "file": job.file(shard),
+            "build": job.digest,
+            "planned": len(positions),
+            **file_facts(target),
+            **tally.facts(),
+        }
         write_text(folder / job.receipt(shard), canonical_json({"facts": facts, "sha256": _digest(facts)}))
 
     beside.do_always(close)
