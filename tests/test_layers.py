@@ -16,12 +16,14 @@ LAYERS: Mapping[str, str] = {
         chat.foreign chat.form chat.loss chat.normalising chat.render chat.rendered chat.template chat.turns check even
         generators generators.* keyed layouts layouts.* order packing packing.* plan prompting rates rates.* recipe
         refusals render render.* select shuffled token_budget weyl
+        lint.duplicates lint.field_use lint.finding lint.gluing lint.guards lint.leaks lint.leftovers lint.option_words
+        lint.paths lint.punctuation lint.spaces lint.static lint.wording
     """,
     "I/O": """
         binding chat.byte_level chat.encode chat.guard chat.library computed durable encoding examples executors
         executors.* exports exports.* fields finishing folder importers importers.* lengths manifest mapped measuring
         parquet planner prepare publish registry shards sizing sources sources.* stages token_counts tokenizing undo
-        weights yamlio
+        weights yamlio lint lint.linting lint.rendered lint.sampling lint.targets lint.values
     """,
     "faces": "__init__ __main__ api api.* build cli cli.* preview preview.* report",
 }
