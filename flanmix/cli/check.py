@@ -129,13 +129,15 @@ def _print_problems(problems: Iterable[Problem], report: "Report") -> None:
 
 def _say_warnings(report: "Report") -> None:
     """Tell what may stay as it is: wordings of other collections, and tasks of which no row was looked at."""
-    for warning in report.warnings[:_MOST_WARNINGS]:
-        say(f"warning: {warning.problem}")
-    left = Counter(warning.rule for warning in report.warnings[_MOST_WARNINGS:])
-    if left:
-        counts = ", ".join(f"{rule} {count:,}" for rule, count in sorted(left.items()))
-        what = count_of(left.total(), "more warning")
-        say(f"{what} of wordings of other collections, which '--format json' lists: {counts}")
+    if len(report.warnings) <= _MOST_WARNINGS:
+        for warning in report.warnings:
+            say(f"warning: {warning.problem}")
+    else:
+        counts = Counter(warning.rule for warning in report.warnings)
+        first = {warning.rule: warning for warning in reversed(report.warnings)}
+        for rule in sorted(counts):
+            say(f"warning: {count_of(counts[rule], 'time')} {rule}, first at {first[rule].problem}")
+        say("warnings are of wordings of other collections; '--format json' lists all")
     for why in dict.fromkeys(report.unread.values()):
         names = [name for name, other in report.unread.items() if other == why]
         others = f" and {len(names) - 3:,} more" if len(names) > 3 else ""

@@ -13,6 +13,7 @@ _ENDING = re.compile(
     r"(?:s|es|th|st|nd|rd|ish|ed|ing|er|ers|ly|0s?|x|km|cm|mm|m|kg|mg|g|l|ml|am|pm|px|ms|[kKMGT]?B|C|F|K)"
 )
 """Endings of words and units that people write right after a word or number."""
+_ENTITY = re.compile(r"&#?\w+;$")
 _OTHER_SCRIPTS = 0x2E80
 """From here on are scripts without spaces between words, and Korean, which ends names with particles."""
 
@@ -42,7 +43,8 @@ def _is_glued_before(path: Path, match: re.Match[str]) -> bool:
     if quote and not _opens(path.text, match.start("quote")):
         return False
     if mark:  # between two fields it is told by their rows: a time, a ratio, two sentences
-        return path.text[: match.start("mark")][-1:] not in (SLOT, GAP)
+        before = path.text[: match.start("mark")]
+        return before[-1:] not in (SLOT, GAP) and not _ENTITY.search(before + mark)
     last = word[-1:]
     return len(word) > 1 and last.isalpha() and ord(last) < _OTHER_SCRIPTS
 

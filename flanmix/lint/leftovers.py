@@ -11,7 +11,7 @@ from flanmix.lint.wording import Part, Wording
 _PATTERNS: Mapping[str, tuple[re.Pattern[str], str]] = MappingProxyType(
     {
         "jinja-marks": (
-            re.compile(r"\{\{|\}\}|\{%|%\}|\{#|#\}"),
+            re.compile(r"\{\{[^{}\n]*\}\}|\{%[^{}\n]*%\}|\{\{|\}\}|\{%|%\}|\{#|#\}"),
             "write one '{{ … }}' around a field, without 'raw'",
         ),
         "todo": (re.compile(r"\b(?:TODO|FIXME|XXX+|TBD)\b|(?i:\blorem ipsum\b)"), "write what was meant"),

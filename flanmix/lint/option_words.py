@@ -41,7 +41,11 @@ def of_wording(wording: Wording) -> Iterator[Finding]:
     if lists or tagged:
         return
     for part in wording.of("input", "system"):
+        end = -2
         for match in chain(_WORDS.finditer(part.path.text), _WRITTEN_OUT.finditer(part.path.text)):
+            if end + 1 >= match.start() > end - len(match[0]):  # goes on with what was told
+                continue
+            end = match.end()
             what = f"'{match[0].strip()}' speaks of options, and there are none"
             hint = "ask without them, or print {{ options }} and add tags: [options]"
             yield wording.finding("option-words", part.key, what, hint, part.path.line(match.start()))

@@ -9,6 +9,7 @@ from flanmix.lint.wording import Wording
 
 _OTHER = {")": "(", "]": "[", "}": "{"}
 _DOUBLED = re.compile(r"(?<![./])\.\.(?![./])|,,|;;|[?!]\.(?!\.)|,\.(?!\.)|(?<=\w)::(?=\s)")
+_MARKS = re.compile(r"\{\{|\}\}|\{%|%\}|\{#|#\}")
 _LABEL = re.compile(rf"\(?(?:{SLOT}|[A-Za-z]|\d{{1,2}})(?:\)[.:,;]+|(?<!\()\))|{SLOT}:")
 _BALANCED = re.compile(rf"\((?:{SLOT}|\w{{1,2}})\)")
 
@@ -33,7 +34,7 @@ def of_wording(wording: Wording) -> Iterator[Finding]:
 
 def _unbalanced(path: Path) -> Iterator[tuple[int, str]]:
     """The places of brackets and quotation marks that stand alone."""
-    text = path.text
+    text = _MARKS.sub("  ", path.text)
     yield from _brackets(text)
     straight = [match.start() for match in re.finditer(r'(?<!\d)"', text)]
     if len(straight) % 2:

@@ -66,7 +66,7 @@ def _name(character: str) -> str:
     ('no-break space (U+00A0)', 'tab (U+0009)')
     """
     known = {"\t": "tab", "\r": "carriage return"}
-    name: str = known.get(character) or unicodedata.name(character, "control character")
+    name = known[character] if character in known else unicodedata.name(character, "control character")
     return f"{name.lower()} (U+{ord(character):04X})"
 
 
