@@ -62,8 +62,10 @@ def command(
     if trainer is not None:
         if mixture is None:
             raise UsageError("--for needs a folder to check", hint="write it like 'flanmix check --for trl out'")
-        if explain or folders or rows is not None:
-            raise UsageError("--for checks shards, not templates", hint="leave --explain, --rows and --registry out")
+        if explain or folders:
+            raise UsageError("--for checks shards, not templates", hint="leave --explain and --registry out")
+        if rows is not None:
+            raise UsageError("--for looks at every row", hint="leave --rows out")
         _check_for(trainer, Path(mixture), form)
         return
     from flanmix.check import problems_of, problems_of_family

@@ -23,7 +23,7 @@ _WORDS = re.compile(
     re.IGNORECASE,
 )
 _WRITTEN_OUT = re.compile(
-    r"\b(?:yes|true)[\"'”]?(?:,| or|/)[^.?!\n]{0,15}?\b(?:no|false)\b|(?m:^[ \t]*(?:\([A-D]\)|[A-D][.)]) )",
+    r"\b(?:yes|true)[\"'”]?(?:,| or|/)[^.?!\n]{0,15}?\b(?:no|false)\b|(?m-i:^[ \t]*(?:\(C\)|C[.)]) )",
     re.IGNORECASE,
 )
 

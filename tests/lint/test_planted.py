@@ -108,6 +108,7 @@ FAULTS = [
     Fault("option-words", *think('"{{ question }}" Which of these is right?')),
     Fault("option-words", *think('Answer yes or no: "{{ question }}"')),
     Fault("option-words", *think('"{{ question }}" Is it in May or in June?')),
+    Fault("option-words", *think('Options: a day\n\n      "{{ question }}"')),
     # white space
     Fault(
         "edge-space",
