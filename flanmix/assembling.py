@@ -100,7 +100,7 @@ class Assembly:
 
         A lost row may hold anything.
         """
-        own = {name: _gathered(brought.get(name, ()), len(inputs), CHAT_COLUMNS[name]) for name in self.columns}
+        own = {name: gathered(brought.get(name, ()), len(inputs), CHAT_COLUMNS[name]) for name in self.columns}
         columns, lost = {"input": inputs}, dict[str, npt.NDArray[np.bool_]]()
         if "history" in own:
             columns["history"], lost = self._whole_history(drawn, own["history"])
@@ -206,7 +206,7 @@ def _of_pool(keys: Sequence[str], chosen: Ints, rows: Rows, texts: Texts) -> pa.
     return join(parts, len(rows))
 
 
-def _gathered(parts: Sequence[Brought], rows: int, kind: pa.DataType) -> pa.Array:
+def gathered(parts: Sequence[Brought], rows: int, kind: pa.DataType) -> pa.Array:
     """The values of all rows; null where none is brought."""
     at, first = np.full(rows, -1, np.int64), 0
     for part in parts:

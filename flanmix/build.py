@@ -120,13 +120,15 @@ def build(
 ) -> dict[str, Any]:
     """Build a job into a folder, or finish it there; gives the manifest. Raises `FlanmixError`.
 
-    A folder that holds this very build is left as it is. A template that fails on a row takes back what this call
-    wrote; after a kill or a full disk, what is finished stays, and the same call goes on from there. What `more` makes
-    of the finished shards and their manifest goes into it.
+    A folder that holds this very build is left as it is, but tells what is held out now. A template that fails on
+    a row takes back what this call wrote; after a kill or a full disk, what is finished stays, and the same call goes
+    on from there. What `more` makes of the finished shards and their manifest goes into it.
     """
     fresh = [place for place in (out, *out.parents) if not place.exists()]
     try:
-        return finished(job, out) or _build(job, out, tasks, description, num_proc, quiet, more)
+        if made := finished(job, out):
+            return _told_anew(job, out, made, tasks, description)
+        return _build(job, out, tasks, description, num_proc, quiet, more)
     except OSError as error:
         raise _trouble(job, out, error) from error
     except FlanmixError as error:
@@ -167,10 +169,23 @@ def _build(
         hint = "give a greater 'max_length', or 'truncate'" if LONG in reasons else "'flanmix preview' shows why"
         raise FlanmixError(f"every row was dropped: {', '.join(reasons)}", hint=hint)
     made |= more(out, made)
-    write_text(out / CARD, publish.card(made, tasks, description))
-    write_text(out / manifest.FILE, json.dumps(made, indent=1, ensure_ascii=False) + "\n")
+    _tell(out, made, tasks, description)
     shutil.rmtree(out / STATE)
     return made
+
+
+def _told_anew(job: Job, out: Path, made: dict[str, Any], tasks: Sequence[Task], description: str) -> dict[str, Any]:
+    """The manifest of a finished build. What is held out decides no row that is there, so that it may differ."""
+    held = [each.facts() for each in job.plan.held_out]
+    if made.get("held_out", []) != held:
+        made = {**made, "held_out": held}
+        _tell(out, made, tasks, description)
+    return made
+
+
+def _tell(out: Path, made: Mapping[str, Any], tasks: Sequence[Task], description: str) -> None:
+    write_text(out / CARD, publish.card(made, tasks, description))
+    write_text(out / manifest.FILE, json.dumps(made, indent=1, ensure_ascii=False) + "\n")
 
 
 def _trouble(job: Job, out: Path, error: OSError) -> BuildError:

@@ -1,24 +1,28 @@
 """From positions of a plan to rendered examples, any slice of them alone."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from flanmix.assembling import CHAT_COLUMNS, Assembly, Brought, Drawn, is_blank
+from flanmix.assembling import CHAT_COLUMNS, Assembly, Brought, Drawn, gathered, is_blank
 from flanmix.errors import Problem, TemplateError
+from flanmix.exemplars import Exemplars, Own, Pool
 from flanmix.layouts import METADATA
 from flanmix.mapped import GUARD, ROW, Mapped, RowFile
 from flanmix.order import Ints
-from flanmix.plan import NO_TEMPLATE, Plan, PlannedTemplate
+from flanmix.plan import NO_TEMPLATE, Plan
+from flanmix.provenance import Provenance, no_shots, of_templates
 from flanmix.render import RowError, render_pieces, text_pieces
 from flanmix.render.picking import Rows
 from flanmix.render.viewing import Joined, Piece, join
+from flanmix.shots import SHOTS, Queries, written
 
 _HELD_BYTES = 1 << 30
 """Bytes of files that are held whole while they are built from; larger ones are read in stretches."""
@@ -31,7 +35,7 @@ class Example:
     """One position of a mixture, rendered: its texts and where they come from.
 
     `input` and `target` are the last two turns, `history` the pairs of turns before them. `dropped` says why the
-    position is left out of a build, or is None.
+    position is left out of a build, or is None. `shots` are the rows of its exemplars.
     """
 
     position: int
@@ -45,6 +49,11 @@ class Example:
     dropped: str | None = None
     system: str = ""
     history: tuple[tuple[str, str], ...] = ()
+    source: str = ""
+    split: str = ""
+    style: str = ""
+    shots: tuple[int, ...] = ()
+    stage: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,9 +80,10 @@ class Examples:
         self._mapped: dict[int, Mapped] = {}
         self._stretch: _Stretch | None = None
         self._assembly = Assembly(plan) if plan.talks else None
+        self._exemplars = Exemplars(plan) if plan.shots else None
+        self._in_strata: dict[int, Ints] = {}
         self.names = tuple(task.name for task in plan.tasks)
-        self.types = tuple(sorted({task.type for task in plan.tasks}))
-        self.templates = tuple(sorted({template.id for task in plan.tasks for template in task.templates}))
+        self._provenance = Provenance(plan)
 
     def release(self) -> None:
         """Give the pages of the files back to the system."""
@@ -112,11 +122,15 @@ class Examples:
         stretch = self._draw(position, position + 1)
         found = self._assemble(stretch)
         planned, template = self.plan.tasks[int(stretch.tasks[0])], int(stretch.templates[0])
-        name = "" if template == NO_TEMPLATE else planned.templates[template].id
+        wording = None if template == NO_TEMPLATE else planned.templates[template]
+        name, style = ("", "") if wording is None else (wording.id, wording.style)
         row, epoch = int(stretch.rows[0]), int(stretch.epochs[0])
-        texts = found.table.select(["input", "target", *(n for n in self.plan.chat_columns if n != "trained")])
-        (kept,) = texts.to_pylist() or [{"input": "", "target": ""}]
+        nothing = {"input": "", "target": "", "fm_style": style, "fm_shots": []}
+        told = ["input", "target", *(n for n in self.plan.chat_columns if n != "trained"), "fm_style", "fm_shots"]
+        (kept,) = found.table.select(told).to_pylist() or [nothing]
         kept["history"] = tuple((pair["user"], pair["assistant"]) for pair in kept.get("history", ()))
+        kept |= {"style": kept.pop("fm_style"), "shots": tuple(kept.pop("fm_shots"))}
+        kept |= {"source": planned.source, "split": planned.split, "stage": self.plan.stage}
         reason = next((reason for _, reason in found.dropped), None)
         return Example(position, planned.name, planned.type, name, row, epoch, **kept, dropped=reason)
 
@@ -134,20 +148,70 @@ class Examples:
         if task not in self._mapped:
             self._mapped[task] = Mapped(self._files[task], whole=self._ahead > 1 and self._small)
         epochs, indices = self.plan.indices(task, draws)
+        indices = self._usable(task, indices)
         rows = self._mapped[task].pick(indices)
         numbers = rows.numbers(ROW)
         chosen = self.plan.templates(task, draws, epochs, numbers, rows.numbers(GUARD))
         stretch.rows[places], stretch.epochs[places], stretch.templates[places] = numbers, epochs, chosen
+        stretch.shots[places] = wanted = self.plan.number_of_shots(task, draws)
+        queries = Queries(indices, numbers, epochs, wanted)
         for template, members in _places_of_each(chosen):
             if template != NO_TEMPLATE:
                 served = rows.at(members)
-                for name, pieces in self._render(task, template, served).items():
-                    stretch.texts[name].append(Joined(places[members], pieces))
+                sides = self._render(task, template, served)
+                stretch.texts["target"].append(Joined(places[members], sides["target"]))
+                if self._exemplars is None or not wanted[members].any():
+                    stretch.texts["input"].append(Joined(places[members], sides["input"]))
+                else:
+                    self._with_exemplars(task, template, queries.at(members), sides, places[members], stretch)
                 if self._assembly is not None:
                     texts = partial(self._text, task, template)
                     brought = self._assembly.brought(task, template, served, draws[members], texts)
                     for name, values in brought.items():
                         stretch.brought[name].append(Brought(places[members], values))
+
+    def _usable(self, task: int, indices: Ints) -> Ints:
+        """The numbers of rows among the usable ones, where the plan counts them stratum by stratum."""
+        strata = self.plan.stylings[task].strata
+        if len(strata) == 1:
+            return indices
+        if task not in self._in_strata:
+            stratum_of = np.zeros(len(self.plan.tasks[task].guards), np.int64)
+            for number, stratum in enumerate(strata):
+                stratum_of[list(stratum.guards)] = number
+            self._in_strata[task] = np.argsort(stratum_of[self._mapped[task].guards], kind="stable")
+        found: Ints = self._in_strata[task][indices]
+        return found
+
+    def _with_exemplars(
+        self,
+        task: int,
+        template: int,
+        queries: Queries,
+        sides: Mapping[str, list[Piece]],
+        places: Ints,
+        stretch: "_Stretch",
+    ) -> None:
+        """Give the inputs of rows of one template to a stretch, each with its exemplars."""
+        assert self._exemplars is not None
+        mapped = self._mapped[task]
+        inputs, targets = (_whole(sides[side], len(queries)) for side in ("input", "target"))
+        pool = Pool(task, self.plan.tasks[task].usable, mapped.pick, partial(self._pair, task))
+        blank = np.asarray(pc.fill_null(is_blank(inputs), True))
+        asking = replace(queries, wanted=np.where(blank, 0, queries.wanted))
+        chosen = self._exemplars.chosen(asking, Own(template, inputs, targets), pool)
+        stretch.exemplars.append(Brought(places, chosen.numbers))
+        if self.plan.shots.place == "turns":
+            stretch.texts["input"].append(Joined(places, [inputs]))
+            stretch.brought["history"].append(Brought(places, chosen.turns))
+        else:
+            formats = self._exemplars.formats(queries, task)
+            stretch.texts["input"] += written(chosen, inputs, places, self.plan.shots.formats, formats)
+
+    def _pair(self, task: int, template: int, rows: Rows) -> tuple[pa.Array, pa.Array]:
+        """The inputs and targets of rows in a template."""
+        sides = self._render(task, template, rows)
+        return _whole(sides["input"], len(rows)), _whole(sides["target"], len(rows))
 
     def _assemble(self, stretch: "_Stretch") -> Slice:
         """The kept examples of a stretch in their order, and why the others are dropped."""
@@ -200,35 +264,18 @@ class Examples:
             raise failed_on(error, rows.table, self.names[task], planned.places.get(key, planned.where)) from error
 
     def _metadata(self, stretch: "_Stretch", places: Ints) -> list[pa.Array]:
-        tasks = stretch.tasks[places]
-        codes = (tasks, self._type_codes[tasks], self._template_codes[tasks, stretch.templates[places]])
-        named = [
-            pa.DictionaryArray.from_arrays(pa.array(code.astype(np.int32)), pa.array(words, pa.string()))
-            for code, words in zip(codes, (self.names, self.types, self.templates), strict=True)
-        ]
-        return [*named, pa.array(stretch.rows[places]), pa.array(stretch.epochs[places].astype(np.int32))]
-
-    @cached_property
-    def _type_codes(self) -> Ints:
-        return np.array([self.types.index(task.type) for task in self.plan.tasks], np.int64)
-
-    @cached_property
-    def _template_codes(self) -> Ints:
-        """For each task and template, the template's place in `templates`."""
-        place = {name: index for index, name in enumerate(self.templates)}
-        return self._of_templates(lambda template: place[template.id])
+        tasks, templates = stretch.tasks[places], stretch.templates[places]
+        columns = self._provenance.columns(tasks, templates)
+        columns["fm_style"] = self._provenance.styles(tasks, templates, stretch.shots[places] > 0)
+        columns["fm_row"] = pa.array(stretch.rows[places])
+        columns["fm_shots"] = _exemplars(stretch.exemplars, len(stretch.tasks)).take(pa.array(places))
+        columns["fm_epoch"] = pa.array(stretch.epochs[places].astype(np.int32))
+        return [columns[name] for name in METADATA.names]
 
     @cached_property
     def _in_dialect(self) -> npt.NDArray[np.bool_]:
         """For each task and template, whether its texts come as parts of one."""
-        return self._of_templates(lambda template: template.template.dialect == "promptsource") > 0
-
-    def _of_templates(self, number_of: Callable[[PlannedTemplate], int]) -> Ints:
-        most = max((len(task.templates) for task in self.plan.tasks), default=0)
-        numbers = np.zeros((len(self.plan.tasks), most), np.int64)
-        for number, task in enumerate(self.plan.tasks):
-            numbers[number, : len(task.templates)] = [number_of(template) for template in task.templates]
-        return numbers
+        return of_templates(self.plan, lambda template: template.template.dialect == "promptsource") > 0
 
     @cached_property
     def _schema(self) -> pa.Schema:
@@ -246,11 +293,13 @@ class _Stretch:
     start: int
     texts: Mapping[str, list[Joined]]
     brought: Mapping[str, list[Brought]]
+    exemplars: list[Brought]
     tasks: Ints
     draws: Ints
     rows: Ints
     epochs: Ints
     templates: Ints
+    shots: Ints
 
     @classmethod
     def empty(cls, start: int, tasks: Ints, draws: Ints, chat_columns: Sequence[str]) -> "_Stretch":
@@ -258,9 +307,10 @@ class _Stretch:
             start,
             {"input": [], "target": []},
             {name: [] for name in chat_columns},
+            [],
             tasks,
             draws,
-            *(np.full(len(tasks), NO_TEMPLATE, np.int64) for _ in range(3)),
+            *(np.full(len(tasks), NO_TEMPLATE, np.int64) for _ in range(4)),
         )
 
     @property
@@ -272,10 +322,12 @@ class _Stretch:
         if (start, stop) == (self.start, self.stop):
             return self
         first, last = start - self.start, stop - self.start
-        drawn = (array[first:last] for array in (self.tasks, self.draws, self.rows, self.epochs, self.templates))
+        arrays = (self.tasks, self.draws, self.rows, self.epochs, self.templates, self.shots)
+        drawn = (array[first:last] for array in arrays)
         texts = {name: [joined.between(first, last) for joined in side] for name, side in self.texts.items()}
         brought = {name: [part.between(first, last) for part in parts] for name, parts in self.brought.items()}
-        return _Stretch(start, texts, brought, *drawn)
+        exemplars = [part.between(first, last) for part in self.exemplars]
+        return _Stretch(start, texts, brought, exemplars, *drawn)
 
 
 def _places_of_each(codes: Ints) -> Iterator[tuple[int, Ints]]:
@@ -285,6 +337,18 @@ def _places_of_each(codes: Ints) -> Iterator[tuple[int, Ints]]:
     cuts = np.flatnonzero(np.diff(codes[by_code])) + 1
     for places in np.split(by_code, cuts) if len(codes) else []:
         yield int(codes[places[0]]), places
+
+
+def _exemplars(parts: Sequence[Brought], rows: int) -> pa.Array:
+    """The exemplars of all rows; none where none are brought."""
+    if not parts:
+        return no_shots(rows)
+    found = gathered(parts, rows, SHOTS)
+    return pc.if_else(found.is_valid(), found, pa.scalar([], SHOTS))
+
+
+def _whole(pieces: list[Piece], rows: int) -> pa.Array:
+    return join([Joined(np.arange(rows), pieces)], rows)
 
 
 def failed_on(error: RowError, table: pa.Table, task: str, place: str) -> TemplateError:

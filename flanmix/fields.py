@@ -38,8 +38,9 @@ class FieldMaker:
     """Makes fields out of batches of a source's rows.
 
     `dropped` counts the rows left out so far by reason; `guards` are the sets of templates (indices into the task's)
-    that serve some row, numbered in the order in which they were met. Of conversations, `carried` are the fields that
-    every row has, whatever the templates use, and `repaired` counts those that were brought into order.
+    that serve some row, numbered in the order in which they were met, and `guard_rows` how many rows each has. Of
+    conversations, `carried` are the fields that every row has, whatever the templates use, and `repaired` counts those
+    that were brought into order.
     """
 
     def __init__(self, bound: BoundTask, schema: pa.Schema, shown: str) -> None:
@@ -49,6 +50,7 @@ class FieldMaker:
         self.dropped: Counter[str] = Counter()
         self.repaired: Counter[str] = Counter()
         self.guards: dict[tuple[int, ...], int] = {}
+        self.guard_rows: Counter[int] = Counter()
         self.wanted = variables_of(bound)
         if bound.task.fields is None:
             built_in = (BUILT_IN[item.template.dialect] for item in bound.templates)
@@ -223,6 +225,7 @@ class FieldMaker:
             serves[:, [index for index, each in enumerate(whens) if each == when]] = true[:, None]
         numbers = self._guard_numbers(serves)
         self._count(Counter({"no template applies": int((numbers < 0).sum())}))
+        self.guard_rows.update(dict(enumerate(np.bincount(numbers[numbers >= 0]).tolist())))
         table = fields.append_column(GUARD, pa.array(numbers)).filter(pa.array(numbers >= 0)).combine_chunks()
         batches = table.to_batches()
         return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)

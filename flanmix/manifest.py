@@ -45,6 +45,7 @@ def make(job: Job, receipts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "planned": job.plan.rows,
         "styles": dict(job.plan.styles),
         "relaxed": list(job.plan.relaxed),
+        "held_out": [each.facts() for each in job.plan.held_out],
         **(job.plan.prompting.facts(sorted({task.type for task in job.plan.tasks})) if job.plan.prompting else {}),
         **_of_models(job, receipts),
         "shards": [{key: receipt[key] for key in kept if key in receipt} for receipt in receipts],

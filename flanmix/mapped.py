@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from flanmix.errors import Problem, SourceError
@@ -162,6 +163,11 @@ class Mapped:
         if self._original:
             pieces = [piece.select(list(dict.fromkeys(self._original.columns.values()))) for piece in pieces]
         return pieces, np.cumsum([0, *map(len, pieces)]), [piece.nbytes for piece in pieces]
+
+    @property
+    def guards(self) -> npt.NDArray[Any]:
+        """The guard of every row."""
+        return np.zeros(len(self.table), np.int32) if self._original else np.asarray(self.table.column(GUARD))
 
     @cached_property
     def _viewed(self) -> ViewedTable:

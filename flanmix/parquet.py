@@ -7,6 +7,9 @@ import pyarrow.parquet as pq
 
 from flanmix.layouts import METADATA, repetitive_of
 
+_COMPARED = [field.name for field in METADATA if not pa.types.is_list(field.type)]
+"""Metadata columns of which each row group tells the least and the greatest value, so that readers can pass it over."""
+
 
 def parquet_writer(place: Path | pa.NativeFile, schema: pa.Schema, layout: str) -> pq.ParquetWriter:
     """A writer of rows in a layout, with all the metadata columns or none: zstd, checksums, what repeats kept once."""
@@ -17,5 +20,5 @@ def parquet_writer(place: Path | pa.NativeFile, schema: pa.Schema, layout: str) 
         compression="zstd",
         use_dictionary=repetitive_of(layout, metadata=metadata) or False,
         write_page_checksum=True,
-        write_statistics=METADATA.names if metadata and layout != "packed" else False,
+        write_statistics=_COMPARED if metadata and layout != "packed" else False,
     )

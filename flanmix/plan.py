@@ -1,7 +1,7 @@
 """The plan: exact counts for every task, and what stands at every position, before anything is rendered."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -11,20 +11,23 @@ import numpy as np
 import numpy.typing as npt
 
 from flanmix.canonical import canonical_json
-from flanmix.order import Ints, Order, Words, key64, keyed_words, mix64, permute
+from flanmix.held import HeldOut
+from flanmix.order import Ints, Order, key64, permute
 from flanmix.prompting import Prompting
 from flanmix.rates import exact
+from flanmix.shots import Shooting
 from flanmix.spec import Template
 from flanmix.spec.prompts import prompts_of
+from flanmix.styles import Stratum, Styling, Supply, Wanted, styling_of
+from flanmix.wording import NO_TEMPLATE as NO_TEMPLATE
+from flanmix.wording import Draws, Wording
+from flanmix.words import FEW_SHOT, style_name
 
-FORMAT = 2
+FORMAT = 3
 """Goes into every plan's digest: raised whenever an equal plan would give other rows."""
 
 Wordings = Literal["drawn", "even", "cycle"]
 Arrangement = Literal["shuffle", "even", "sequential"]
-NO_TEMPLATE = -1
-_CHUNK = 1 << 13  # keeps the intermediate arrays in the cache
-OTHER = "any other"
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,11 @@ class RowLength:
 class PlannedTask:
     """What one task gives: `rows` planned, drawn from `offered` of its `usable` rows.
 
-    `data` is the digest of its prepared rows, `guards[g]` the templates that serve rows of guard g. A task of which
+    `data` is the digest of its prepared rows, `guards[g]` the templates that serve rows of guard g, of which there
+    are `guard_rows[g]`. A task of which
     only sizes are known has neither, and perhaps `styles` with sizes of their own. The rows of a `conversation` task
-    have columns `system` and `history`, and `trained` if it is `flagged`. The rest explains the number; it decides
-    nothing.
+    have columns `system` and `history`, and `trained` if it is `flagged`. `source` and
+    `split` name where its rows are from, in the source's own words. The rest explains the number; it decides nothing.
     """
 
     name: str
@@ -94,6 +98,9 @@ class PlannedTask:
     conversation: bool = False
     flagged: bool = False
     repaired: Mapping[str, int] | None = None
+    guard_rows: tuple[int, ...] = ()
+    source: str = ""
+    split: str = ""
 
     @property
     def sized(self) -> bool:
@@ -104,36 +111,6 @@ class PlannedTask:
     def epochs(self) -> float:
         """How often its offered rows are passed over."""
         return self.rows / self.offered
-
-
-@dataclass(frozen=True)
-class _Style:
-    """A share a/b of a task's draws that goes to some of its templates.
-
-    Draw j is a member where floor(((j + 1)a + o) / b) is more than floor((ja + o) / b).
-    """
-
-    name: str
-    templates: tuple[int, ...]
-    share: Fraction
-    offset: int
-
-    def before(self, draws: Ints) -> Ints:
-        """How many of the first `draws` draws are its own; within one of their share, for any number of them."""
-        return (draws * self.share.numerator + self.offset) // self.share.denominator
-
-
-class _Best:
-    """The template with the highest score at each place, the first of equals; none where no score is above 0."""
-
-    def __init__(self, length: int) -> None:
-        self.scores = np.zeros(length, np.uint64)
-        self.found = np.full(length, NO_TEMPLATE, np.int64)
-
-    def meet(self, template: int, scores: Words) -> None:
-        """Let a template have its place wherever it is the best so far."""
-        np.putmask(self.found, scores > self.scores, template)
-        np.maximum(self.scores, scores, out=self.scores)
 
 
 def _worded(task: PlannedTask) -> list[list[object]]:
@@ -147,7 +124,8 @@ class Plan:
 
     `styles` are the shares asked of template styles; with `wordings` "even" each wording of a style is given as many
     draws as the others. `prompting` goes before the rows' own texts. `digest` names the plan: equal digests, equal
-    rows. `relaxed` says what gave way, and `tokens` how many a budget in tokens comes to.
+    rows. `relaxed` says what gave way, `tokens` how many a budget in tokens comes to, and `held_out` which tasks are
+    held out: what is left decides the rows. `stage` is the stage of the mixture that it is the plan of.
     """
 
     name: str
@@ -160,6 +138,10 @@ class Plan:
     relaxed: tuple[str, ...] = ()
     tokens: float | None = None
     prompting: Prompting = field(default_factory=Prompting)
+    shots: Shooting = field(default_factory=Shooting)
+    templates_per_row: int = 1
+    stage: str = ""
+    held_out: tuple[HeldOut, ...] = ()
 
     @cached_property
     def rows(self) -> int:
@@ -168,9 +150,9 @@ class Plan:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over all that decides the rows: not over names of files, nor over explanations."""
+        """SHA-256 over all that decides the rows, with what they tell of where they are from; not over explanations."""
         tasks = [
-            [t.name, t.type, t.rows, t.offered, t.usable, t.data, t.guards]
+            [t.name, t.type, t.source, t.split, t.rows, t.offered, t.usable, t.data, t.guards, t.guard_rows]
             + _worded(t)
             + [[style.name, style.rows] for style in t.styles]
             + ([["conversation", t.conversation, t.flagged]] if t.conversation or t.flagged else [])
@@ -178,9 +160,13 @@ class Plan:
         ]
         styles = self._exact_styles
         whole = {"format": FORMAT, "seed": self.seed, "split": self.split, "tasks": tasks, "styles": styles}
-        whole |= {"wordings": self.wordings, "order": self.arrangement}
+        whole |= {"wordings": self.wordings, "order": self.arrangement, "stage": self.stage}
         if self.prompting:
             whole["prompting"] = self.prompting.facts(sorted({task.type for task in self.tasks}))
+        if self.shots:
+            whole["shots"] = self.shots.facts()
+        if self.templates_per_row > 1:
+            whole["templates_per_row"] = self.templates_per_row
         return hashlib.sha256(canonical_json(whole).encode()).hexdigest()
 
     @property
@@ -192,6 +178,8 @@ class Plan:
         planned = self.tasks[task]
         whole = [planned.name, _worded(planned), planned.guards, self._exact_styles, self.wordings, self.seed]
         whole += [self.prompting.facts([planned.type])] if self.prompting else []
+        whole += [self.shots.facts()] if self.shots else []
+        whole += [self.templates_per_row] if self.templates_per_row > 1 else []
         return hashlib.sha256(canonical_json(whole).encode()).hexdigest()
 
     @cached_property
@@ -202,7 +190,7 @@ class Plan:
         told = bool(self.prompting.prompts) or self.prompting.tag == "system" or any(t.system for t in templates)
         there = {
             "system": talk or told,
-            "history": talk or any(template.earlier for template in templates),
+            "history": talk or any(t.earlier for t in templates) or (bool(self.shots) and self.shots.place == "turns"),
             "trained": any(task.flagged for task in self.tasks),
         }
         return tuple(name for name, needed in there.items() if needed)
@@ -218,112 +206,91 @@ class Plan:
         keys = tuple(key64(self.seed, task.name, "time") for task in self.tasks)
         return Order(tuple(task.rows for task in self.tasks), keys, self.arrangement)
 
+    @cached_property
+    def stylings(self) -> tuple[Styling, ...]:
+        """How the draws of each task are shared out to kinds of rows, styles and numbers of exemplars."""
+        return tuple(self._styling(task) for task in self.tasks)
+
+    def _styling(self, task: PlannedTask) -> Styling:
+        takes = tuple(not (task.conversation or planned.template.earlier) for planned in task.templates)
+        styles = tuple(planned.style for planned in task.templates)
+        supply = Supply(task.name, styles, takes, task.guards, task.guard_rows, task.usable, task.offered)
+        few = exact(self.styles.get(FEW_SHOT, 1.0)) if self.shots else Fraction(0)
+        shares = {name: share for name, share in self.styles.items() if name != FEW_SHOT}
+        numbers = tuple((number, exact(weight)) for number, weight in self.shots.numbers)
+        return styling_of(Wanted(shares, bool(self.styles or self.shots), few, numbers), supply, self.seed)
+
     def indices(self, task: int, draws: Ints) -> tuple[Ints, Ints]:
-        """The epochs and the usable rows (indices from 0) that these draws of a task take.
+        """The epochs and the usable rows that these draws of a task take; rows count from 0, stratum by stratum.
 
-        Within an epoch every offered row comes once; the offered rows are a keyed sample of the usable ones.
+        Within an epoch every offered row comes once, or `templates_per_row` times; the offered rows are a keyed sample
+        of the usable ones.
         """
-        planned = self.tasks[task]
-        epochs, within = np.divmod(draws, planned.offered)
-        for epoch in np.unique(epochs[epochs > 0]):
-            here = epochs == epoch
-            key = key64(self.seed, planned.name, "epoch", int(epoch))
-            within[here] = permute(within[here], planned.offered, key)
-        return epochs, permute(within, planned.usable, key64(self.seed, planned.name, "rows"))
+        planned, styling = self.tasks[task], self.stylings[task]
+        if len(styling.strata) == 1:
+            return self._indices(planned, styling.strata[0], draws)
+        placed = styling.at(draws)
+        epochs, rows = (np.zeros(len(draws), np.int64) for _ in range(2))
+        for number, stratum in enumerate(styling.strata):
+            mine = np.flatnonzero(placed.strata == number)
+            epochs[mine], rows[mine] = self._indices(planned, stratum, placed.ranks[mine])
+        return epochs, rows
 
-    def style_groups(self, task: int) -> tuple[_Style, ...]:
-        """The styles of a task in the order in which they choose their draws; the last takes what is left.
+    def _indices(self, planned: PlannedTask, stratum: Stratum, ranks: Ints) -> tuple[Ints, Ints]:
+        copies = self.copies(planned)
+        each = -(-stratum.offered // copies)
+        epochs, within = np.divmod(ranks, stratum.offered)
+        passes = epochs * copies + within // each if copies > 1 else epochs
+        within %= each
+        title = tuple(filter(None, [stratum.name]))
+        for number in np.unique(passes[passes > 0]):
+            here = passes == number
+            within[here] = permute(within[here], each, key64(self.seed, planned.name, "epoch", int(number), *title))
+        rows = permute(within, stratum.usable, key64(self.seed, planned.name, "rows", *title))
+        return epochs, rows + stratum.first
 
-        A style that the task has no template of passes its share on to the others.
-        """
-        planned = self.tasks[task]
-        by_style: dict[str, list[int]] = {}
-        for index, template in enumerate(planned.templates):
-            by_style.setdefault(template.style if template.style in self.styles else OTHER, []).append(index)
-        asked = {name: exact(self.styles[name]) for name in sorted(self.styles) if name in by_style}
-        rest = Fraction(1) - sum(asked.values(), Fraction(0))
-        if OTHER in by_style:
-            asked[OTHER] = rest
-        total = sum(asked.values(), Fraction(0))
-        left = Fraction(1)
-        groups = []
-        for name, share in asked.items():
-            whole = share / total if total else Fraction(1, len(asked))
-            part = min(whole / left if left else Fraction(0), Fraction(1)).limit_denominator(1_000_000)
-            offset = key64(self.seed, planned.name, "style", name) % part.denominator
-            groups.append(_Style(name, tuple(by_style[name]), part, offset))
-            left -= whole
-        return tuple(groups)
+    def copies(self, planned: PlannedTask) -> int:
+        """How many wordings each row of a task is offered in: no more than there are."""
+        return min(self.templates_per_row, len(planned.templates))
 
     def style_counts(self, task: int) -> dict[str, int]:
-        """How many of a task's planned rows each style is given.
+        """How many of a task's planned rows each style is given, with exemplars (`few_shot+…`) and without."""
+        found: dict[str, int] = {}
+        for (style, number), count in self.stylings[task].counts(self.tasks[task].rows).items():
+            name = style_name(style, shots=number > 0)
+            found[name] = found.get(name, 0) + count
+        return found
 
-        Guards may move some, where no template of the style serves the row.
-        """
-        groups = self.style_groups(task)
-        left, counts = self.tasks[task].rows, {}
-        for group in groups[:-1]:
-            counts[group.name] = int(group.before(np.array([left]))[0])
-            left -= counts[group.name]
-        return {**counts, groups[-1].name: left}
+    def shot_counts(self, task: int) -> dict[int, int]:
+        """How many of a task's planned rows are asked to have each number of exemplars."""
+        found: dict[int, int] = {}
+        for (_, number), count in self.stylings[task].counts(self.tasks[task].rows).items():
+            found[number] = found.get(number, 0) + count
+        return dict(sorted(found.items()))
+
+    def number_of_shots(self, task: int, draws: Ints) -> Ints:
+        """How many exemplars each draw of a task is asked to have."""
+        styling = self.stylings[task]
+        return styling.shots(styling.at(draws)) if self.shots else np.zeros(len(draws), np.int64)
 
     def templates(self, task: int, draws: Ints, epochs: Ints, rows: Ints, guards: npt.NDArray[np.int32]) -> Ints:
-        """The template of each draw, or `NO_TEMPLATE`.
+        """The template of each draw, or `NO_TEMPLATE` (`flanmix.wording`).
 
-        A draw belongs to a style by its number; among the templates of the style that serve the row, the one with the
-        highest hash of (seed, task, template, row, epoch) is taken (rendezvous hashing), so that a new wording takes
-        rows from the others and moves none between them. Even wordings take turns in the draws of their style. Where
-        the wording does not serve the row, one of its style does, and where none does, any other may.
+        `rows` are the rows' numbers in the source, `guards` the guards that they have.
         """
-        groups, chosen = self.style_groups(task), np.empty(len(draws), np.int64)
-        for start in range(0, len(draws), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            chosen[part] = self._choose(task, groups, draws[part], epochs[part], rows[part], guards[part])
-        return chosen
+        planned, styling, cycle = self.tasks[task], self.stylings[task], self.wordings == "cycle"
+        placed, copies = styling.at(draws), self.copies(planned)
+        turns = epochs * copies if cycle else np.zeros(len(draws), np.int64)
+        if copies > 1:
+            offered = np.array([stratum.offered for stratum in styling.strata])[placed.strata]
+            turns += placed.ranks % offered // -(-offered // copies)
+        salts = np.zeros(len(draws), np.int64) if cycle else epochs
+        return self._wording(task).chosen(Draws(guards, rows, salts, turns, placed.cells, placed.within))
 
-    def _choose(
-        self,
-        task: int,
-        groups: Sequence[_Style],
-        draws: Ints,
-        epochs: Ints,
-        rows: Ints,
-        guards: npt.NDArray[np.int32],
-    ) -> Ints:
-        planned = self.tasks[task]
-        counters = mix64(rows.astype(np.uint64) ^ mix64(epochs.astype(np.uint64)))
-        styles, ranks = self._style_of(groups, draws)
-        own, near, other = _Best(len(draws)), _Best(len(draws)), _Best(len(draws))
-        for index, template in enumerate(planned.templates):
-            group = next(number for number, found in enumerate(groups) if index in found.templates)
-            scores = keyed_words(key64(self.seed, planned.name, "template", template.id), counters) | np.uint64(1)
-            serving = [guard for guard, templates in enumerate(planned.guards) if index in templates]
-            if len(serving) < len(planned.guards):
-                scores[~np.isin(guards, serving)] = 0
-            if groups[group].share > 0:
-                other.meet(index, scores)
-            if len(groups) > 1 or self.wordings == "even":
-                near.meet(index, np.where(styles == group, scores, np.uint64(0)))
-            if self.wordings == "even":
-                mine = (styles == group) & self._turns(task, groups[group], index, ranks)
-                own.meet(index, np.where(mine, scores, np.uint64(0)))
-        return np.where(own.scores > 0, own.found, np.where(near.scores > 0, near.found, other.found))
-
-    def _turns(self, task: int, group: _Style, template: int, ranks: Ints) -> npt.NDArray[np.bool_]:
-        """Which draws of a style, by their ranks in it, are a wording's turn; they go round by name."""
-        templates = self.tasks[task].templates
-        ids = sorted(templates[index].id for index in group.templates)
-        first = key64(self.seed, self.tasks[task].name, "turn", group.name) % len(ids)
-        return np.equal((ranks + first) % len(ids), ids.index(templates[template].id))
-
-    def _style_of(self, groups: Sequence[_Style], draws: Ints) -> tuple[Ints, Ints]:
-        """The number of each draw's style, and the draw's rank among those of its style."""
-        chosen, ranks = np.full(len(draws), len(groups) - 1, np.int64), draws.copy()
-        left, number = np.arange(len(draws)), draws.copy()
-        for index, group in enumerate(groups[:-1]):
-            before = group.before(number)
-            mine = group.before(number + 1) > before
-            chosen[left[mine]], ranks[left[mine]] = index, before[mine]
-            left, number = left[~mine], (number - before)[~mine]
-        ranks[left] = number
-        return chosen, ranks
+    def _wording(self, task: int) -> Wording:
+        planned, cells = self.tasks[task], self.stylings[task].cells
+        ids = [template.id for template in planned.templates]
+        used = frozenset(index for stratum in self.stylings[task].strata for index in stratum.templates)
+        turns = self.wordings == "cycle" or self.copies(planned) > 1
+        even = self.wordings == "even"
+        return Wording(self.seed, planned.name, ids, planned.guards, cells, used, even, turns)

@@ -9,6 +9,7 @@ from flanmix.bound import BoundTask, BoundTemplate
 from flanmix.check import refuse_problems
 from flanmix.encoding import counting_of
 from flanmix.errors import FlanmixError, PlanError, Problem, SourceError
+from flanmix.holding_out import HoldingOut
 from flanmix.layouts import TOKENS
 from flanmix.mapped import RowFile
 from flanmix.measuring import measure, settle
@@ -20,6 +21,8 @@ from flanmix.rates import exact
 from flanmix.rates import replay as replayed_rows
 from flanmix.recipe import Offer, Recipe, Replayed, resolve
 from flanmix.registry import Registry
+from flanmix.shots.library import shooting_of
+from flanmix.sources.naming import name_of
 from flanmix.spec import Mixture, Stage, shares_of
 from flanmix.token_budget import TaskLength, refuse_without_tokens
 from flanmix.tokenizing import load_tokenizer
@@ -52,7 +55,8 @@ def resolved(
         inner = Registry.mixture(registry, name)
         return inner, registry.where(inner)
 
-    return resolve(mixture, registry.where(mixture), registry.subjects, nested, stage, replay)
+    holding = HoldingOut(registry.tasks)
+    return resolve(mixture, registry.where(mixture), registry.subjects, nested, holding, stage, replay)
 
 
 @takes_back()
@@ -99,8 +103,9 @@ def _planned(recipe: Recipe, registry: Registry, progress: Callable[[str], None]
     tasks = {name: registry.tasks[name] for name in read}
     refuse_problems(tasks.values())
     prepared = _prepared(tasks.values(), mixture.split, progress)
-    rows = {offer: recipe.sizes.get(offer) or prepared[offer.task].usable for offer in recipe.offers}
     templates = {offer: len(tasks[offer.task].templates) for offer in recipe.offers if offer.task in tasks}
+    copies = {offer: min(mixture.templates_per_row, number) for offer, number in templates.items()}
+    rows = {offer: recipe.sizes.get(offer) or prepared[offer.task].usable * copies[offer] for offer in recipe.offers}
     making = _Making(recipe, tasks, prepared, Sizes(rows, templates), relax)
     measured = recipe.budget.tokens is not None or mixture.layout not in TOKENS  # such a build counts its tokens anyway
     if mixture.tokenizer is not None and measured and not recipe.sizes:
@@ -180,6 +185,10 @@ class _Making:
             mixture.order,
             allotments.relaxed,
             prompting=Prompting.of(mixture),
+            shots=shooting_of(mixture),
+            templates_per_row=mixture.templates_per_row,
+            stage=self.recipe.stage.name if self.recipe.stage else "",
+            held_out=self.recipe.held_out,
         )
         whole = not any(task.sized for task in tasks)
         return Planned(
@@ -187,7 +196,7 @@ class _Making:
             mixture,
             tuple(self.tasks[task.name] for task in tasks) if whole else (),
             tuple(self.prepared[task.name].rows for task in tasks) if whole else (),
-            self.recipe.stage.name if self.recipe.stage else "",
+            plan.stage,
             {each.offer: Replayed(each.rows, each.offered) for each in allotments.of},
         )
 
@@ -217,6 +226,7 @@ class _Making:
 
     def _read(self, name: str, allotments: Sequence[Allotment]) -> PlannedTask:
         bound, found, (allotment,) = self.tasks[name], self.prepared[name], allotments
+        source, split = name_of(bound.task.source, self.recipe.mixture.split)
         return PlannedTask(
             name,
             bound.task.type,
@@ -226,11 +236,14 @@ class _Making:
             data=found.digest,
             templates=tuple(map(_template, bound.templates)),
             guards=found.guards,
+            guard_rows=found.guard_rows,
             source_rows=found.source_rows,
             dropped=found.dropped,
             conversation=found.talks or "trained" in found.carried,
             flagged="trained" in found.carried,
             repaired=found.repaired,
+            source=source,
+            split=split,
         )
 
 

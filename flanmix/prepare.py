@@ -28,7 +28,7 @@ from flanmix.sources import Rows, open_source
 from flanmix.sources.rows import merge_types, normal_type
 from flanmix.undo import added, make_folder, takes_back, used
 
-FORMAT = 2
+FORMAT = 3
 """Goes into every digest: raised whenever prepared bytes would change."""
 
 _TURNS_FORMAT = 1
@@ -43,7 +43,8 @@ class Prepared:
     """A task's usable rows: columns are its fields, `fm_row` (its row in the source, from 0) and `fm_guard`.
 
     They are read from `rows`: from `file`, in the cache, or where the source is an `original` with just these rows,
-    from there. `guards[g]` are the indices of the templates that serve the rows with `fm_guard` g. `dropped` counts the
+    from there. `guards[g]` are the indices of the templates that serve the rows with `fm_guard` g,
+    of which there are `guard_rows[g]`. `dropped` counts the
     other rows of the source by reason.
 
     Rows of conversations have the columns `carried` too, whatever the templates use: `prompt`, `response`, `system`,
@@ -57,6 +58,7 @@ class Prepared:
     usable: int
     dropped: Mapping[str, int]
     guards: tuple[tuple[int, ...], ...]
+    guard_rows: tuple[int, ...]
     original: Original | None = None
     repaired: Mapping[str, int] = field(default_factory=dict)
     carried: tuple[str, ...] = ()
@@ -141,7 +143,7 @@ def _keep(folder: Path, digest: str, facts: dict[str, Any], rows: Rows) -> Prepa
 
 def _prepared(folder: Path, digest: str, facts: dict[str, Any], rows: Rows) -> Prepared:
     counted = {name: facts[name] for name in ("source_rows", "usable", "dropped")}
-    counted["guards"] = tuple(tuple(guard) for guard in facts["guards"])
+    counted |= {"guards": tuple(map(tuple, facts["guards"])), "guard_rows": tuple(facts["guard_rows"])}
     if "carried" in facts:
         carried = tuple(facts["carried"])
         counted |= {"repaired": facts["repaired"], "carried": carried, "talks": facts["talks"]}
@@ -175,7 +177,8 @@ def _as_it_is(bound: BoundTask, rows: Rows) -> dict[str, Any] | None:
         return None
     rows.check()
     guards = [list(range(len(bound.templates)))]
-    return {"source_rows": total, "usable": total, "dropped": {}, "guards": guards, "columns": dict(maker.plain)}
+    counts = {"source_rows": total, "usable": total, "dropped": {}, "guards": guards, "guard_rows": [total]}
+    return {**counts, "columns": dict(maker.plain)}
 
 
 def _recipe(bound: BoundTask, rows: Rows) -> str:
@@ -242,7 +245,9 @@ def _write_once(file: Path, maker: FieldMaker, rows: Rows, types: dict[str, pa.D
         why = ", ".join(f"{reason}: {count}" for reason, count in maker.dropped.items())
         hint = f"of {total} rows none is usable ({why})" if total else "it is empty"
         raise SourceError(Problem("has no usable rows", file=rows.shown, hint=hint))
-    facts = {"source_rows": total, "usable": usable, "dropped": dict(maker.dropped), "guards": tuple(maker.guards)}
+    counts = {"source_rows": total, "usable": usable, "dropped": dict(maker.dropped)}
+    rows_of = tuple(maker.guard_rows[guard] for guard in range(len(maker.guards)))
+    facts = {**counts, "guards": tuple(maker.guards), "guard_rows": rows_of}
     if not maker.carried:
         return facts
     return {**facts, "repaired": dict(maker.repaired), "carried": maker.carried, "talks": talks}

@@ -116,6 +116,7 @@ def _body(manifest: Mapping[str, Any], tasks: Sequence[Task], description: str) 
         lines[-1] += (
             f" {count_of(packing['packs'], 'pack')} of {packing['capacity']:,}, {packing['fill_rate']:.2%} full."
         )
+    lines += _held_out(manifest.get("held_out", ()))
     lines += ["", "## Sources", "", "| task | licence | languages | citation |", "|---|---|---|---|"]
     lines += [
         f"| {_plain(task.name)} | {_plain(task.licence or 'not stated')} | {_plain(', '.join(task.languages))} "
@@ -123,6 +124,14 @@ def _body(manifest: Mapping[str, Any], tasks: Sequence[Task], description: str) 
         for task in tasks
     ]
     return "\n".join([*lines, ""])
+
+
+def _held_out(held: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The tasks that are held out, for those who evaluate what is trained on the folder."""
+    if not held:
+        return []
+    rows = (f"| {_plain(each['task'])} | {_plain(each['reason'])} | {_plain(each['because'])} |" for each in held)
+    return ["", "## Held out", "", "No row is of these tasks.", "", "| task | reason | |", "|---|---|---|", *rows]
 
 
 def _plain(text: str) -> str:

@@ -6,9 +6,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 from flanmix.errors import PlanError, Problem, UsageError, did_you_mean
+from flanmix.held import Held, HeldOut, Holding, hold_out, mixtures_in
 from flanmix.origin import Where
 from flanmix.rates import PRESETS
-from flanmix.select import Subject, choose
+from flanmix.select import Subject, choose, parse
 from flanmix.spec import Bounds, Budget, Limits, Mixture, Part, Stage
 
 
@@ -70,7 +71,8 @@ class Replayed(NamedTuple):
 class Recipe:
     """A mixture, or a stage of one, resolved. Nothing has been read yet.
 
-    `sizes` are the rows of the offers that need not be read; `replay` the rows of earlier stages that come along.
+    `sizes` are the rows of the offers that need not be read; `replay` the rows of earlier stages that come along;
+    `held_out` all tasks that could have been in the mixture and are held out of it.
     """
 
     mixture: Mixture
@@ -81,6 +83,7 @@ class Recipe:
     crossings: tuple[Crossing, ...] = ()
     stage: Stage | None = None
     replay: Mapping[Offer, "Replayed"] = field(default_factory=dict)
+    held_out: tuple[HeldOut, ...] = ()
 
     @property
     def budget(self) -> Budget:
@@ -117,15 +120,18 @@ def resolve(
     where: Where,
     subjects: Mapping[str, Subject],
     nested: Nested,
+    holding: Holding,
     stage: Stage | None = None,
     replay: Mapping[Offer, Replayed] | None = None,
 ) -> Recipe:
     """Resolve a mixture's selectors over the known tasks, and its nested mixtures through `nested`.
 
     Raises `PlanError` with every part that selects nothing, names no mixture, or holds itself. A part whose tasks were
-    all taken out by `exclude` is left out itself.
+    all taken out by `exclude` is left out itself. What `hold_out` takes out must not be asked for by name, nor leave a
+    part without tasks; `holding` decides what that is.
     """
-    resolving = _Resolving(subjects, nested)
+    held, problems = hold_out(mixtures_in(mixture, where, nested), subjects, holding)
+    resolving = _Resolving(subjects, nested, held, problems)
     everything = _Scope({Offer(name): subject for name, subject in subjects.items()}, {})
     scope = resolving.scope(mixture, where, everything)
     parts, at = mixture.parts or (Part("*"),), where.at("parts")
@@ -138,7 +144,8 @@ def resolve(
     taken |= {offer: resolving.taken[offer] for branch in branches for offer in branch.all_offers()}
     sizes = {offer: size for offer, (_, size) in taken.items() if size is not None}
     seen = {offer.task: subject for offer, (subject, _) in taken.items()}
-    recipe = Recipe(mixture, where, branches, seen, sizes, (), stage, dict(replay or {}))
+    resolving.refuse_untold(seen, where)
+    recipe = Recipe(mixture, where, branches, seen, sizes, (), stage, dict(replay or {}), held.out)
     gone, in_stages = scope.gone.values(), scope.subjects.values() if stage is not None else ()
     crossings = tuple(resolving.crossings(mixture, where, seen, gone, in_stages))
     elsewhere = {subject.name for subject in (*gone, *in_stages)}
@@ -152,13 +159,15 @@ def resolve(
 class _Scope:
     """What selectors choose from: subjects, and the sizes of those that are told.
 
-    `gone` was taken out by `exclude`; `weights` are those of the outermost mixture that has some.
+    `gone` was taken out: by `exclude` (then it is `excluded`), or as it is held out; `weights` are those of the
+    outermost mixture that has some.
     """
 
     subjects: Mapping[Offer, Subject]
     sizes: Mapping[Offer, int]
     gone: Mapping[Offer, Subject] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
+    excluded: frozenset[Offer] = frozenset()
 
     def choose(self, selector: str) -> list[Offer]:
         """What a selector takes, sorted; raises `UsageError`. A plain name is looked up: there may be thousands."""
@@ -187,13 +196,23 @@ class _Scope:
 class _Resolving:
     """Takes a mixture apart, and notes what is wrong on the way."""
 
-    def __init__(self, known: Mapping[str, Subject], nested: Nested) -> None:
+    def __init__(self, known: Mapping[str, Subject], nested: Nested, held: Held, problems: Iterable[Problem]) -> None:
         self._known, self._nested = known, nested
-        self.problems: list[Problem] = []
+        self._held, self._untold = {each.task: each for each in held.out}, held.untold
+        self.problems = list(problems)
         self.taken: dict[Offer, tuple[Subject, int | None]] = {}
 
+    def refuse_untold(self, seen: Iterable[str], where: Where) -> None:
+        """Note a problem where tasks of the mixture may be related to what is held out, and nobody knows."""
+        untold = sorted(self._untold.intersection(seen))
+        if untold:
+            more = f" (and of {len(untold) - 1} more)" if len(untold) > 1 else ""
+            what = f"of '{untold[0]}'{more} no type is known, so it may be related to what is held out"
+            hint = "give the registry a task of that name, which tells its type, or exclude it"
+            self.problems.append(where.at("hold_out").problem(what, hint))
+
     def scope(self, mixture: Mixture, where: Where, outer: _Scope) -> _Scope:
-        """What the parts of a mixture choose from: its `sizes`, or what is around it, less `exclude`."""
+        """What the parts of a mixture choose from: its `sizes`, or what is around it, less what is out."""
         sizes = {Offer(name, style): size for name, style, size in _sizes(mixture)}
         if sizes:
             outer = _Scope({offer: self._subject(offer) for offer in sizes}, sizes, {}, outer.weights)
@@ -208,7 +227,16 @@ class _Resolving:
             if not found:
                 self.problems.append(at.problem(f"'{selector}' takes no task out", "there is none: leave it out"))
             out.update(found)
-        return replace(outer.less(out), weights=outer.weights or mixture.weights)
+        excluded = outer.excluded | out
+        held = {offer for offer in outer.subjects if offer.task in self._held}
+        for name in sorted({offer.task for offer in held - excluded} & set(mixture.weights)):
+            at = where.at("weights", name)
+            self.problems.append(at.problem(self._is_held(name), "take its weight out"))
+        left = outer.less(out | held)
+        return replace(left, weights=outer.weights or mixture.weights, excluded=excluded)
+
+    def _is_held(self, name: str) -> str:
+        return f"'{name}' is held out ({self._held[name].reason})"
 
     def _subject(self, offer: Offer) -> Subject:
         known = self._known.get(offer.task, Subject(offer.task, ""))
@@ -248,8 +276,24 @@ class _Resolving:
         if not offers and not scope.before.choose(selector):
             hint = "'sizes' holds no such task" if scope.sizes else "'flanmix ls SELECTOR' shows what a selector takes"
             self.problems.append(where.at("select").problem(f"'{selector}' selects no task", hint))
+        elif self._held:
+            self._refuse_held(selector, where.at("select"), scope, empty=not offers)
         self.taken |= {offer: (scope.subjects[offer], scope.sizes.get(offer)) for offer in offers}
         return offers
+
+    def _refuse_held(self, selector: str, at: Where, scope: _Scope, *, empty: bool) -> None:
+        """Note a problem where a selector names a task that is held out, or takes no others; what is excluded may be
+        named.
+        """
+        out = {offer.task for offer in set(scope.before.choose(selector)) - scope.excluded} & self._held.keys()
+        named = {term.pattern for term in parse(selector).terms if term.kind == "name" and not term.excludes}
+        for name in sorted(out & named):
+            self.problems.append(at.problem(self._is_held(name), "take it out of the part"))
+        if empty and out - named:
+            first = min(out)
+            more = f", and so {'are' if len(out) > 2 else 'is'} {len(out) - 1} more" if len(out) > 1 else ""
+            what = f"'{selector}' is left without a task: {self._is_held(first)}{more}"
+            self.problems.append(at.problem(what, "take the part out, or hold out less"))
 
     def _mixture(
         self, part: Part, where: Where, limits: Limits, above: tuple[str, ...], scope: _Scope

@@ -36,7 +36,7 @@ class _Found:
     folder: Path | None = None
 
 
-_CHOICES = {"rows", "tokens", "epochs", "seed", "split", "tokenizer", "exclude", "weights"}
+_CHOICES = {"rows", "tokens", "epochs", "seed", "split", "tokenizer", "exclude", "hold_out", "weights"}
 """What may be chosen for a mixture without writing another."""
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flanmix.errors import UsageError, did_you_mean
+from flanmix.held import in_words
 from flanmix.plan import Plan, PlannedTask
 from flanmix.rates import effective_epochs
 from flanmix.words import count_of
@@ -64,7 +65,8 @@ def _of_task(plan: Plan, index: int, totals: tuple[float, float]) -> Iterator[di
 
 
 def _counts(plan: Plan, index: int) -> dict[str, int]:
-    return plan.style_counts(index) if plan.styles and not plan.tasks[index].sized else {ANY: plan.tasks[index].rows}
+    told = plan.styles or plan.shots
+    return plan.style_counts(index) if told and not plan.tasks[index].sized else {ANY: plan.tasks[index].rows}
 
 
 def _tokens(task: PlannedTask, rows: int, totals: tuple[float, float]) -> dict[str, float]:
@@ -90,6 +92,7 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
     """The plan as plain values, for JSON: what names it, its rows, a record for each task and style."""
     facts: dict[str, Any] = {"mixture": plan.name, "seed": plan.seed, "split": plan.split, "plan": plan.digest}
     facts |= {"rows": plan.rows, "relaxed": list(plan.relaxed)}
+    facts |= {"held_out": [each.facts() for each in plan.held_out]}
     if any(task.length for task in plan.tasks):
         tokens, loss = token_totals(plan)
         facts |= {"tokens": plan.tokens or tokens, "loss_tokens": loss}
@@ -97,10 +100,12 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
 
 
 def why(plan: Plan, name: str) -> str:
-    """Why a task gives as many rows as it does, in words; raises `UsageError` for a task that the plan lacks."""
+    """Why a task gives as many rows as it does, or is held out, in words; raises `UsageError` for any other."""
+    if held := next((each for each in plan.held_out if each.task == name), None):
+        return held.told()
     found = [index for index, task in enumerate(plan.tasks) if task.name == name]
     if not found:
-        names = [task.name for task in plan.tasks]
+        names = [*(task.name for task in plan.tasks), *(each.task for each in plan.held_out)]
         hint = did_you_mean(name, names) or "'flanmix plan' lists the tasks"
         raise UsageError(f"the plan has no task '{name}'", hint=hint)
     (index,), task = found, plan.tasks[found[0]]
@@ -184,6 +189,7 @@ def plan_table(plan: Plan) -> PlanTable:
     size = f"{count_of(plan.rows, 'row')} of {count_of(len(plan.tasks), 'task')}"
     title = f"{plan.name}: {size}, seed {plan.seed}, plan {plan.digest[:12]}"
     title += "".join(f"\nrelaxed: {change}" for change in plan.relaxed)
+    title += "".join(f"\nheld out: {line}" for line in in_words(plan.held_out))
     measured = any(task.length for task in plan.tasks)
     tokens, loss = token_totals(plan)
     rows = [_line(plan, index, (tokens, loss), measured) for index in range(len(plan.tasks))]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from xxhash import xxh3_128
@@ -310,19 +311,29 @@ class _Tally:
         return facts | ({"lines": self.lines, "counts": dict(self.counts)} if self.counts else {})
 
 
+def _numbers(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Numbers as they are, and truth values as such."""
+    return values.cast(pa.int8()) if pa.types.is_boolean(values.type) else values
+
+
+def _digests_of(words: pa.Array) -> npt.NDArray[np.void]:
+    """What stands for each of the words that are pointed to: rows tell it faster than they tell the words."""
+    return np.frombuffer(b"".join(xxh3_128(word.encode()).digest() for word in words.to_pylist()), "V16")
+
+
 def _bytes_of(column: pa.ChunkedArray) -> Iterator[tuple[str, Any]]:
     """The values of a column as streams of bytes that do not depend on how it is cut into chunks."""
     if pa.types.is_list(column.type):
         yield "lists", np.asarray(pc.list_value_length(column)).astype("<i8").tobytes()
         inside = pc.list_flatten(column)
-        sides = inside.flatten() if pa.types.is_struct(inside.type) else [inside.cast(pa.int8())]
+        sides = inside.flatten() if pa.types.is_struct(inside.type) else [_numbers(inside)]
         for number, side in enumerate(sides):
             yield from ((f"{number} {part}", piece) for part, piece in _bytes_of(side))
         return
     for chunk in column.chunks:
         if pa.types.is_dictionary(chunk.type):
-            chunk = chunk.dictionary_decode()
-        if pa.types.is_string(chunk.type) or pa.types.is_large_string(chunk.type):
+            yield "words", _digests_of(chunk.dictionary).take(np.asarray(chunk.indices)).tobytes()
+        elif pa.types.is_string(chunk.type) or pa.types.is_large_string(chunk.type):
             yield "lengths", np.asarray(pc.binary_length(chunk)).astype("<i8").tobytes()
             offsets = np.frombuffer(chunk.buffers()[1], np.int64 if pa.types.is_large_string(chunk.type) else np.int32)
             first, last = int(offsets[chunk.offset]), int(offsets[chunk.offset + len(chunk)])

@@ -56,6 +56,7 @@ def write_stages(out: Path, name: str, plan: str, stages: Mapping[str, Mapping[s
         "plan": plan,
         "rows": sum(manifest["rows"] for manifest in stages.values()),
         "planned": sum(manifest["planned"] for manifest in stages.values()),
+        "held_out": next((manifest.get("held_out", []) for manifest in stages.values()), []),
         "stages": {
             stage: {key: manifest[key] for key in ("build", "plan", "split", "rows", "planned")}
             for stage, manifest in stages.items()

@@ -58,19 +58,13 @@ def choice_shares(plan: Plan, task: int) -> tuple[Mapping[int, Fraction], ...]:
     A style's share goes evenly to those of its templates that serve the row, and to any others where none does. What is
     missing to 1 is dropped by a build.
     """
-    planned, groups = plan.tasks[task], plan.style_groups(task)
-    given, left = [], Fraction(1)
-    for group in groups[:-1]:
-        given.append(left * group.share)
-        left -= given[-1]
-    given.append(left)
-    open_to_all = {index for group in groups if group.share > 0 for index in group.templates}
-    found = []
-    for serving in planned.guards:
+    planned, found = plan.tasks[task], []
+    for guard, serving in enumerate(planned.guards):
+        stratum = next(each for each in plan.stylings[task].strata if guard in each.guards)
         shares: dict[int, Fraction] = {}
-        for group, share in zip(groups, given, strict=True):
-            own = [index for index in serving if index in group.templates and group.share > 0]
-            for index in (chosen := own or [index for index in serving if index in open_to_all]) if share else ():
+        for style, share in zip(stratum.styles, stratum.lines.parts, strict=False):
+            own = [index for index in serving if index in style.templates]
+            for index in (chosen := own or [index for index in serving if index in stratum.templates]) if share else ():
                 shares[index] = shares.get(index, Fraction(0)) + share / len(chosen)
         found.append(shares)
     return tuple(found)

@@ -54,6 +54,19 @@ STYLES = ("inverted", "cot", "options")
 PLAIN = "plain"
 """The style of a template that carries none of `STYLES`."""
 
+FEW_SHOT = "few_shot"
+"""The style of rows that have exemplars before them, whatever their template's style."""
+
+
+def style_name(style: str, *, shots: bool) -> str:
+    """What a row's style is called.
+
+    >>> style_name("options", shots=True), style_name("plain", shots=True), style_name("plain", shots=False)
+    ('few_shot+options', 'few_shot', 'plain')
+    """
+    return "+".join([FEW_SHOT] * shots + [style] * (style != PLAIN or not shots))
+
+
 ROW = "fm_row"
 """The column that says which row of its source a row is, from 0."""
 

@@ -49,9 +49,14 @@ def expected(plan: fm.Plan) -> list[dict[str, Any]]:
             "completion": example.target,
             "fm_task": example.task,
             "fm_type": example.type,
+            "fm_source": example.source,
+            "fm_split": example.split,
             "fm_template": example.template,
+            "fm_style": example.style,
             "fm_row": example.row,
+            "fm_shots": [*example.shots],
             "fm_epoch": example.epoch,
+            "fm_stage": example.stage,
         }
         for example in plan
         if example.dropped is None

@@ -58,7 +58,8 @@ def test_one_position_is_a_row_of_any_slice(toy: Examples) -> None:
         example = toy.example(position)
         assert example == Example(
             position, row["fm_task"], row["fm_type"], row["fm_template"], row["fm_row"], row["fm_epoch"],
-            row["input"], row["target"],
+            row["input"], row["target"], source=row["fm_source"], split=row["fm_split"], style=row["fm_style"],
+            shots=tuple(row["fm_shots"]), stage=row["fm_stage"],
         )  # fmt: skip
 
 
@@ -246,7 +247,7 @@ def test_a_wording_that_fails_on_a_row_names_the_row_and_its_own_place() -> None
 
 
 def rows_of(made: Examples, name: str) -> list[tuple[Any, ...]]:
-    table = made.slice(0, made.plan.rows).table.drop_columns(["position"]).to_pylist()
+    table = made.slice(0, made.plan.rows).table.drop_columns(["position", "fm_shots"]).to_pylist()
     return [tuple(row.values()) for row in table if row["fm_task"] == name]
 
 
@@ -279,14 +280,14 @@ def test_changing_the_wordings_of_a_task_changes_only_its_rows() -> None:
     after = of_parts(task("a", 20), task("b", 30, ASK, TELL, TURN, new), each=60)
     assert rows_of(before, "a") == rows_of(after, "a")
     moved = [(old, now) for old, now in zip(rows_of(before, "b"), rows_of(after, "b"), strict=True) if old != now]
-    assert {now[4] for _, now in moved} == {"new"}
+    assert {now[6] for _, now in moved} == {"new"}
     assert before.plan.digest != after.plan.digest
 
 
 def test_a_row_keeps_its_wording_when_others_are_dropped() -> None:
     before = examples(task("a", 60, ASK, TELL), rows=60)
     after = examples(task("a", 60, ASK, TELL, drop="{{ a | length == 1 }}"), rows=50)
-    assert set(rows_of(after, "a")) == {row for row in rows_of(before, "a") if row[5] >= 10}
+    assert set(rows_of(after, "a")) == {row for row in rows_of(before, "a") if row[8] >= 10}
 
 
 def test_the_cache_does_not_decide_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,16 +14,18 @@ LAYERS: Mapping[str, str] = {
     "pure": """
         allot assembling bound changes chat chat.columns chat.conversations chat.cutting chat.detecting chat.flat
         chat.foreign chat.form chat.loss chat.normalising chat.render chat.rendered chat.template chat.turns check even
-        generators generators.* keyed layouts layouts.* order packing packing.* plan prompting rates rates.* recipe
-        refusals render render.* select shuffled token_budget weyl
-        lint.duplicates lint.field_use lint.finding lint.gluing lint.guards lint.leaks lint.leftovers lint.option_words
-        lint.paths lint.punctuation lint.spaces lint.static lint.wording
+        extracting generators generators.* held keyed layouts layouts.* lines lint.duplicates lint.field_use
+        lint.finding lint.gluing lint.guards lint.leaks lint.leftovers lint.option_words lint.paths lint.punctuation
+        lint.spaces lint.static lint.wording options options.drawing options.listing options.lists options.marks
+        options.writing order packing packing.* plan prompting provenance rates rates.* recipe refusals render render.*
+        select shots shots.drawing shots.shooting shots.writing shuffled styles token_budget weyl wording
     """,
     "I/O": """
         binding chat.byte_level chat.encode chat.guard chat.library computed durable encoding examples executors
-        executors.* exports exports.* fields finishing folder importers importers.* lengths manifest mapped measuring
-        parquet planner prepare publish registry shards sizing sources sources.* stages token_counts tokenizing undo
-        weights yamlio lint lint.linting lint.rendered lint.sampling lint.targets lint.values
+        executors.* exemplars exports exports.* fields finishing folder holding_out holding_out.* importers importers.*
+        lengths lint lint.linting lint.rendered lint.sampling lint.targets lint.values manifest mapped measuring
+        options.library parquet planner prepare publish registry shards shots.library sizing sources sources.* stages
+        token_counts tokenizing undo weights yamlio
     """,
     "faces": "__init__ __main__ api api.* build cli cli.* preview preview.* report",
 }

@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flanmix.plan import NO_TEMPLATE, OTHER, Plan, PlannedStyle, PlannedTask, PlannedTemplate, RowLength
+from flanmix.held import HeldOut
+from flanmix.plan import NO_TEMPLATE, Plan, PlannedStyle, PlannedTask, PlannedTemplate, RowLength
 from flanmix.prompting import Prompting
+from flanmix.shots import Shooting
 from flanmix.spec import Prompt, Template
+from flanmix.styles import OTHER
 
 PLAIN = ("x", "y", "z")
 
@@ -219,7 +222,7 @@ def test_where_no_guard_binds_the_styles_get_the_counts_that_the_plan_tells(
     templates = tuple(wording(f"t{index}", style) for index, style in enumerate(of_templates))
     made = plan(task(rows=rows, usable=40, templates=templates), styles=styles)
     told = made.style_counts(0)
-    style_of = [style if style in styles else OTHER for style in of_templates]
+    style_of = of_templates if styles else [OTHER] * len(of_templates)
     found = Counter(style_of[template] for _, _, template in drawn(made))
     assert sum(told.values()) == rows
     assert found == Counter({name: count for name, count in told.items() if count})
@@ -232,7 +235,9 @@ def test_with_all_styles_there_any_number_of_draws_holds_each_within_three_rows_
     """Each of the three lines is within one row; a later style draws from what the earlier ones leave."""
     templates = tuple(wording(style, style) for style in ("plain", "inverted", "cot", "options"))
     made = plan(task(rows=rows, usable=50, templates=templates), seed=seed, styles=styles)
-    wanted = {**styles, OTHER: 1 - sum(styles.values())}
+    missing = [name for name in ("plain", "inverted", "cot", "options") if name not in styles]
+    rest = (1 - sum(styles.values())) / len(missing) if missing else 0.0
+    wanted = {**dict.fromkeys(missing, rest), **styles} if styles else {OTHER: 1.0}
     for name, count in made.style_counts(0).items():
         assert abs(count - wanted[name] * rows) < 3, name
 
@@ -240,7 +245,7 @@ def test_with_all_styles_there_any_number_of_draws_holds_each_within_three_rows_
 def test_a_style_that_a_task_has_no_wording_of_leaves_its_share_to_the_plain_ones() -> None:
     templates = (wording("p"), wording("o", "options"))
     made = plan(task(rows=100, templates=templates), styles={"options": 0.5, "cot": 0.3})
-    assert made.style_counts(0) == {"options": 50, OTHER: 50}
+    assert made.style_counts(0) == {"options": 50, "plain": 50}
 
 
 def test_without_plain_wordings_the_styles_share_all_in_proportion() -> None:
@@ -310,6 +315,7 @@ OF_TASKS = {
     "name": "b", "type": "nli", "rows": 11, "offered": 9, "usable": 12, "data": "d2",
     "guards": ((0, 1), (2,)), "templates": (wording("x"), wording("y")),
     "styles": (PlannedStyle("cot", 11, 9, 0.5, 0.5, ""),), "conversation": True, "flagged": True,
+    "source": "rows.jsonl", "split": "test", "guard_rows": (9,),
 }  # fmt: skip
 NOT_OF_TASKS = {
     "source_rows": 99, "dropped": {"drop rule": 3}, "share_asked": 0.7, "share": 0.6, "bound": "max_epochs",
@@ -335,8 +341,12 @@ NOT_OF_TEMPLATES = {"where": "elsewhere.yaml:9", "places": {"input": "elsewhere.
 OF_PLANS = {
     "seed": 8, "split": "test", "styles": {"options": 0.5}, "tasks": (task(), task("b")),
     "wordings": "even", "arrangement": "sequential", "prompting": Prompting(tag="prefix", tag_share=1.0),
+    "stage": "broad", "shots": Shooting(((2, 1.0),)), "templates_per_row": 2,
 }  # fmt: skip
-NOT_OF_PLANS = {"name": "another", "relaxed": ("task 'a': at least 9 became 8",), "tokens": 99.0}
+NOT_OF_PLANS = {
+    "name": "another", "relaxed": ("task 'a': at least 9 became 8",), "tokens": 99.0,
+    "held_out": (HeldOut("c", "type:nli", True),),
+}  # fmt: skip
 
 
 def test_the_lists_below_have_every_field() -> None:

@@ -56,6 +56,12 @@ class Mixture(spec.Mixture):
         """The same mixture without the tasks that these selectors take: `mixture.without("type:nli")`."""
         return self._changed(exclude=(*self.exclude, *selectors))
 
+    def holding_out(self, *selectors: str) -> Self:
+        """The same mixture with these tasks held out, for an evaluation on unseen tasks: `without` them, without those
+        related to them, and without any that shares a source with them. The plan says which and why.
+        """
+        return self._changed(hold_out=(*self.hold_out, *selectors))
+
     def leave_one_out(self, tasks: registry.Registry | None = None) -> dict[str, Self]:
         """For each task type in the mixture, the mixture without it."""
         known = load_registry() if tasks is None else tasks

@@ -19,6 +19,7 @@ from flanmix.errors import SpecError, UsageError, did_you_mean
 from flanmix.examples import Example, Examples
 from flanmix.exports.export import Export, export
 from flanmix.folder import clear
+from flanmix.held import HeldOut, in_words
 from flanmix.layouts import LAYOUTS, TOKENS
 from flanmix.planner import Planned, plan_mixture, plan_stages
 from flanmix.preview import Mask, mask
@@ -90,8 +91,13 @@ class Plan:
         counts = self.counts
         return list(counts), [rows / self.rows for rows in counts.values()]
 
+    @property
+    def held_out(self) -> tuple[HeldOut, ...]:
+        """The tasks that are held out, each with the reason."""
+        return self._planned.plan.held_out
+
     def why(self, task: str) -> str:
-        """Why a task gives as many rows as it does, in words; raises `UsageError`."""
+        """Why a task gives as many rows as it does, or why it is held out, in words; raises `UsageError`."""
         return why(self._planned.plan, task)
 
     def changes(self, folder: str | Path) -> list[dict[str, Any]]:
@@ -256,6 +262,11 @@ class StagedPlan(Plan):
             place -= plan.rows
         raise AssertionError
 
+    @property
+    def held_out(self) -> tuple[HeldOut, ...]:
+        """As of a `Plan`: the same for all stages."""
+        return next(iter(self.stages.values())).held_out
+
     def weights(self) -> dict[str, float]:
         """As of a `Plan`."""
         return {task: rows / self.rows for task, rows in self.counts.items()}
@@ -263,6 +274,9 @@ class StagedPlan(Plan):
     def why(self, task: str) -> str:
         """As of a `Plan`."""
         having = {stage: plan for stage, plan in self.stages.items() if task in plan.counts}
+        first = next(iter(self.stages.values()))
+        if task in {each.task for each in first.held_out}:
+            return first.why(task)
         if not having:
             hint = did_you_mean(task, self.counts) or "'flanmix plan' lists the tasks"
             raise UsageError(f"no stage has the task '{task}'", hint=hint)
@@ -281,12 +295,15 @@ class StagedPlan(Plan):
     def table(self) -> PlanTable:
         """As of a `Plan`."""
         tables = [plan.table() for plan in self.stages.values()]
-        return one_below_the_other(repr(self).strip("<>"), tuple(self.stages), tables)
+        held = "".join(f"\nheld out: {line}" for line in in_words(self.held_out))
+        return one_below_the_other(repr(self).strip("<>") + held, tuple(self.stages), tables)
 
     def facts(self) -> dict[str, Any]:
         """As of a `Plan`, with those of each stage."""
         stages = {stage: plan.facts() for stage, plan in self.stages.items()}
-        return {"mixture": self.name, "plan": self.digest, "rows": self.rows, "stages": stages, "tasks": self.records()}
+        facts = {"mixture": self.name, "plan": self.digest, "rows": self.rows}
+        facts |= {"held_out": [each.facts() for each in self.held_out]}
+        return {**facts, "stages": stages, "tasks": self.records()}
 
     def records(self) -> list[dict[str, Any]]:
         """As of a `Plan`."""

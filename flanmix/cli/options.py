@@ -37,13 +37,15 @@ def format_option(function: F) -> F:
 
 
 def budget_options(function: F) -> F:
-    """`--rows`, `--tokens` … in place of what the mixture says, `--without` and `--weights` on top, and `--relax`."""
+    """`--rows`, `--tokens` … in place of what the mixture says, `--without` … on top, and `--relax`."""
     relax = "Where limits cannot be had, take the nearest that can, and say which."
     function = click.option("--relax", is_flag=True, help=relax)(function)
     weights = "Shares by task, from a JSON file with weights by name."
     function = click.option("--weights", metavar="FILE", help=weights)(function)
     without = "Leave out the tasks that a selector takes. May be given again."
     function = click.option("--without", multiple=True, metavar="SELECTOR", help=without)(function)
+    hold_out = "Hold out the tasks that a selector takes, with what is related to them. May be given again."
+    function = click.option("--hold-out", multiple=True, metavar="SELECTOR", help=hold_out)(function)
     for name, kind, text in (
         ("--tokenizer", str, "What tokens are counted with: a tokenizer.json, its folder or a Hub id."),
         ("--split", str, "Which split of the sources to take."),
@@ -56,7 +58,7 @@ def budget_options(function: F) -> F:
     return function
 
 
-CHOICES = ("rows", "tokens", "epochs", "seed", "split", "tokenizer", "without", "weights", "relax")
+CHOICES = ("rows", "tokens", "epochs", "seed", "split", "tokenizer", "without", "hold_out", "weights", "relax")
 """The names of the `budget_options`."""
 
 
@@ -65,11 +67,12 @@ def chosen_plan(mixture: Mixture, registry: Registry, choices: dict[str, Any]) -
     from flanmix.api import plan_of, with_choices
 
     relax, without, weights = choices.pop("relax"), choices.pop("without"), choices.pop("weights")
+    hold_out = choices.pop("hold_out")
     changed = with_choices(mixture, **choices)
-    if without or weights:
+    if without or hold_out or weights:
         from flanmix.weights import read_weights
 
-        changes: dict[str, Any] = {"exclude": (*changed.exclude, *without)}
+        changes: dict[str, Any] = {"exclude": (*changed.exclude, *without), "hold_out": (*changed.hold_out, *hold_out)}
         changes |= {"weights": read_weights(weights)} if weights else {}
         changed = changed.model_copy(update=changes)
     return plan_of(changed, registry, relax=relax)

@@ -43,18 +43,25 @@ METADATA = pa.schema(
     [
         pa.field("fm_task", NAME),
         pa.field("fm_type", NAME),
+        pa.field("fm_source", NAME),
+        pa.field("fm_split", NAME),
         pa.field("fm_template", NAME),
+        pa.field("fm_style", NAME),
         pa.field("fm_row", pa.int64()),
+        pa.field("fm_shots", pa.list_(pa.field("element", pa.int64()))),
         pa.field("fm_epoch", pa.int32()),
+        pa.field("fm_stage", NAME),
     ]
 )
-"""Provenance of a row: its task, the task's type, the template, the row of the source (from 0) and the epoch (from 0).
+"""Provenance of a row: its task and the task's type, the source and its split, the template and the row's style, the
+row of the source (from 0), those of its exemplars (from 0, the farthest from the query first), the epoch (from 0) and
+the stage of the mixture, "" where it has none.
 
 The names carry `fm_` because trainers take many plain ones (`text`, `labels`, `length` …) for data of their own.
 """
 
 
-REPETITIVE = tuple(name for name in METADATA.names if name != "fm_row")
+REPETITIVE = tuple(name for name in METADATA.names if name not in ("fm_row", "fm_shots"))
 """Those whose values come again and again: in files they are kept once and pointed to."""
 
 

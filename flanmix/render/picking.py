@@ -1,5 +1,6 @@
 """Rows of a table chosen for a template, their texts left where they lie until something else is made of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -37,39 +38,72 @@ class ViewedTable:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of a table, by their places in it."""
+    """Rows of a table, by their places in it.
+
+    `over` are rows of another table, as many, whose columns stand in place of those of the same name and beside the
+    others.
+    """
 
     of: ViewedTable
     places: Ints
+    over: "Rows | None" = None
 
     def __len__(self) -> int:
         return len(self.places)
 
     def at(self, places: Ints) -> "Rows":
         """Some of these rows."""
-        return Rows(self.of, self.places[places])
+        return Rows(self.of, self.places[places], None if self.over is None else self.over.at(places))
+
+    def with_columns(self, columns: Mapping[str, pa.Array]) -> "Rows":
+        """The same rows with columns of their own, in their order: in place of those of the same name, or beside them.
+
+        >>> rows = Rows(ViewedTable(pa.table({"a": ["x", "y", "z"], "b": [1, 2, 3]})), np.array([2, 0]))
+        >>> rows.with_columns({"a": pa.array(["new", "old"])}).table.to_pylist()
+        [{'a': 'new', 'b': 3}, {'a': 'old', 'b': 1}]
+        """
+        if wrong := [name for name, array in columns.items() if len(array) != len(self)]:
+            raise ValueError(f"the column '{wrong[0]}' has {len(columns[wrong[0]])} rows, not {len(self)}")
+        if not columns:
+            return self
+        if self.over is not None:
+            return Rows(self.of, self.places, self.over.with_columns(columns))
+        return Rows(self.of, self.places, Rows(ViewedTable(pa.table(dict(columns))), np.arange(len(self))))
 
     def numbers(self, name: str) -> npt.NDArray[Any]:
         """What a column of numbers holds in these rows."""
-        return self.of.numbers(name)[self.places]
+        holder = self._holder(name)
+        return holder.of.numbers(name)[holder.places]
 
     @cached_property
     def table(self) -> pa.Table:
         """The rows, copied."""
-        table = self.of.table
-        return pa.table({name: _taken(table.column(name), self.places) for name in table.column_names})
+        return pa.table({name: self.column(name) for name in self._names})
 
     def column(self, name: str) -> pa.Array:
         """One of the columns, copied."""
-        return _taken(self.of.table.column(name), self.places)
+        holder = self._holder(name)
+        return _taken(holder.of.table.column(name), holder.places)
 
     def names(self, wanted: frozenset[str]) -> dict[str, Value | Picked]:
         """Some of the columns, by their names."""
-        return {name: self._column(name) for name in self.of.table.column_names if name in wanted}
+        return {name: self._holder(name)._column(name) for name in self._names if name in wanted}
+
+    @property
+    def _names(self) -> list[str]:
+        """The names of all columns."""
+        over = [] if self.over is None else self.over._names
+        return list(dict.fromkeys([*self.of.table.column_names, *over]))
+
+    def _holder(self, name: str) -> "Rows":
+        """The rows whose table has the column that stands under a name."""
+        return self.over._holder(name) if self.over is not None and name in self.over._names else self
 
     def _column(self, name: str) -> Value | Picked:
         texts = self.of.texts(name)
-        return column_of(self.column(name)) if texts is None else Picked(texts, self.places)
+        return (
+            column_of(_taken(self.of.table.column(name), self.places)) if texts is None else Picked(texts, self.places)
+        )
 
 
 def _taken(column: pa.ChunkedArray, rows: Ints) -> pa.Array:

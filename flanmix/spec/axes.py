@@ -5,9 +5,9 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from flanmix.spec.base import Count, Positive, Share, Slug, Spec
+from flanmix.spec.base import Count, Positive, Share, Slug, Spec, Text
 
 Shares = Mapping[Literal["few_shot", "inverted", "cot", "options"], Share]
 Styles = Literal["flan"] | dict[Literal["few_shot", "inverted", "cot", "options"], Share]
@@ -32,19 +32,21 @@ class ShotRange(Spec):
 
 
 class ShotFormat(Spec):
-    """What stands around the texts of exemplars and of the row itself; both are `input`, `between`, `target`.
+    """What stands around the texts of exemplars, and around the row's own input.
 
-    `separator` stands between exemplars and before the row; the prefixes stand before every input and every target.
+    An exemplar is `input_prefix`, its input, `cue`, `between`, its target, `separator`; the row's own input gets the
+    prefix and the cue too. `between` is the mixture's `separator` where it is not told, so that exemplars look as
+    prompt and completion do, or a line break where that is empty.
 
-    >>> ShotFormat("qa", input_prefix="Q: ", target_prefix="A: ").between
-    '\\n'
+    >>> ShotFormat("qa", input_prefix="Q: ", cue="\\nA:").separator
+    '\\n\\n'
     """
 
     head: ClassVar[str] = "name"
     name: Slug
     input_prefix: str = ""
-    between: str = "\n"
-    target_prefix: str = ""
+    cue: str = ""
+    between: str | None = None
     separator: str = "\n\n"
 
 
@@ -53,8 +55,8 @@ class Shots(Spec):
 
     `count`: how many, a range, or numbers with weights. `balance`: take exemplars with answers by turns, in place of
     any. `templates`: put into the row's own template, or each into one of its own. `place`: written into the input, or
-    as earlier turns. `formats`: how they are written into the input, one drawn for each row: names of
-    `flanmix/shots/formats.yaml`, or formats of your own. `max_characters`, `max_tokens`: what exemplars and input may
+    as earlier turns. `formats`: how they are written into the input, one drawn for each row: names of those that ship
+    (`flanmix.shots.library`), or formats of your own. `max_characters`, `max_tokens`: what exemplars and input may
     take; the farthest exemplars are left out until they do.
 
     >>> Shots({"min": 1, "max": 5}, max_characters=4000).count
@@ -91,11 +93,15 @@ class Shots(Spec):
         return dict(sorted(self.count.items())) if isinstance(self.count, dict) else {self.count: 1.0}
 
 
+OptionLabels = Literal["none", "capitals", "letters", "numbers", "roman", "roman_capitals"]
+
+
 class OptionStyle(Spec):
     """How the answers to choose from are listed.
 
     `label` is what stands before each, with one mark of `labels` in the place of `{}`; bullets have no `{}` and no
-    label that could be an answer. `start` and `end` stand before and after the list, `separator` between its lines.
+    label that could be an answer. `start` and `end` stand before and after the list, `separator` between its options:
+    options without labels have lines of their own. Among several styles one is drawn in proportion to its `weight`.
 
     >>> OptionStyle("letters", labels="capitals", label="({}) ").start
     ''
@@ -103,16 +109,29 @@ class OptionStyle(Spec):
 
     head: ClassVar[str] = "name"
     name: Slug
-    labels: Literal["none", "capitals", "letters", "numbers", "roman"] = "none"
+    labels: OptionLabels = "none"
     label: str = "- "
-    separator: str = "\n"
+    separator: Text = "\n"
     start: str = ""
     end: str = ""
+    weight: Positive = 1.0
 
     @model_validator(mode="after")
     def _marked_where_labelled(self) -> Self:
         if (self.labels != "none") != ("{}" in self.label):
             raise ValueError("'labels' and a '{}' in 'label' go together - give both, or neither")
+        if self.label.count("{}") > 1:
+            raise ValueError("'label' has more than one '{}' - an option has one mark")
+        if self.label.endswith("{}"):
+            raise ValueError("nothing parts the mark from the option - end 'label' in ') ', '. ' or the like")
+        if "\n" in self.label:
+            raise ValueError("'label' breaks the line - put the break into 'separator'")
+        return self
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Self:
+        if self.labels == "none" and "\n" not in self.separator:
+            raise ValueError("options on one line need labels to be told apart - give 'labels', or a line break")
         return self
 
 
@@ -122,17 +141,40 @@ OptionTarget = Literal["text", "label", "both"]
 class Options(Spec):
     """How rows list the answers to choose from where their template asks for `options`.
 
-    `styles`: one is drawn for each row, of `flanmix/options/styles.yaml` or of your own. `order`: as in the data, or
-    shuffled by the seed. `target`: answer with the option's text, its label or both; or shares of these by weight.
+    `styles`: one is drawn for each row, of `flanmix/options/styles.yaml` (with weights, as a mapping) or of your own.
+    `order`: as in the data, or shuffled by the seed. `target`: answer with the option's text, its label or both; or
+    shares of these by weight. A style, or several, may stand alone: `options: letters`.
 
     >>> Options(["letters", "numbers"], order="shuffled", target={"text": 1, "label": 1}).order
     'shuffled'
+    >>> Options("letters") == Options(["letters"])
+    True
     """
 
     head: ClassVar[str] = "styles"
-    styles: tuple[Slug | OptionStyle, ...] = Field(default=("bullets",), min_length=1)
+    styles: Annotated[tuple[Slug | OptionStyle, ...] | dict[Slug, Positive], Field(min_length=1)] = ("bullets",)
     order: Literal["kept", "shuffled"] = "kept"
     target: OptionTarget | Annotated[dict[OptionTarget, Positive], Field(min_length=1)] = "text"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _styles_alone(cls, data: Any) -> Any:
+        """The short form."""
+        return {"styles": data} if isinstance(data, str | list | tuple | OptionStyle) else data
+
+    @field_validator("styles", mode="before")
+    @classmethod
+    def _one_style(cls, styles: Any) -> Any:
+        return (styles,) if isinstance(styles, str | OptionStyle) else styles
+
+    @property
+    def targets(self) -> dict[OptionTarget, float]:
+        """What rows are answered with, and how often each is drawn.
+
+        >>> Options("letters", target="label").targets
+        {'label': 1.0}
+        """
+        return dict(self.target) if isinstance(self.target, dict) else {self.target: 1.0}
 
 
 def shares_of(styles: Styles) -> Shares:

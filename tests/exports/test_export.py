@@ -18,13 +18,14 @@ from flanmix.errors import BuildError, FlanmixError, UsageError
 from flanmix.exports import TRAINERS
 from flanmix.exports.export import export
 from flanmix.exports.trainer import Exported
+from flanmix.layouts import METADATA
 from flanmix.spec import Stage
 from tests.exports.folders import PLAN, build, checked, packed_rows, rows_in, talks, token_build, token_rows, told
 from tests.toy import SUMS, hashes
 from tests.trainers.builds import rows_of, tokens_built
 
 WITHOUT_EXTRAS = [name for name in words.TRAINERS if name not in ("litdata", "mds")]
-METADATA = {"fm_task", "fm_type", "fm_template", "fm_row", "fm_epoch"}
+FM = {*METADATA.names}
 
 
 @pytest.fixture(scope="module")
@@ -303,8 +304,8 @@ def test_strict_leaves_the_metadata_out_and_else_it_stays(trainer: str, built: f
         done = built.export(tmp_path / f"{strict}", trainer=trainer, strict=strict)
         (shard, *_) = done.folder.glob("*/*.parquet")
         names.append(set(pq.read_schema(shard).names))
-    assert names[0] > METADATA
-    assert names[1] == names[0] - METADATA
+    assert names[0] > FM
+    assert names[1] == names[0] - FM
 
 
 def test_a_build_of_arrow_files_becomes_parquet(tmp_path: Path) -> None:
@@ -354,7 +355,7 @@ def test_tokens_are_handed_over_as_they_are(trainer: str, tmp_path: Path) -> Non
     folder = token_build(tmp_path / "mix", rows, encoding={"max_length": 64})
     done = export(folder, tmp_path / "out", trainer=trainer)
     found = rows_in(done.folder / f"tokens-{PLAN[:12]}")
-    kept = METADATA & set(found[0])
+    kept = FM & set(found[0])
     assert kept == ({"fm_task", "fm_row"} if trainer == "trl" else set())
     assert [{name: row[name] for name in rows[0]} for row in found] == rows
     assert "64" in (done.folder / f"{trainer}.yaml").read_text()

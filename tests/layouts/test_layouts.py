@@ -61,9 +61,14 @@ def examples_of(pairs: list[tuple[str, str]]) -> pa.Table:
             "target": pa.array([pair[1] for pair in pairs], pa.large_string()),
             "fm_task": names,
             "fm_type": names,
+            "fm_source": names,
+            "fm_split": names,
             "fm_template": names,
+            "fm_style": names,
             "fm_row": pa.array(range(count), pa.int64()),
+            "fm_shots": pa.array([[number + 1, number] for number in range(count)], pa.list_(pa.int64())),
             "fm_epoch": pa.array([0] * count, pa.int32()),
+            "fm_stage": names,
             "position": pa.array(range(count), pa.int64()),
         }
     )
@@ -203,9 +208,11 @@ def test_no_layout_mixes_columns_that_one_trainer_reads_two_ways(layout: str) ->
 
 def test_metadata_says_where_a_row_comes_from() -> None:
     (row,) = laid_out([("a", "b")], "prompt_completion", metadata=True).to_pylist()
-    expected: dict[str, Any] = {"fm_task": "a/b", "fm_type": "a/b", "fm_template": "a/b", "fm_row": 0, "fm_epoch": 0}
+    names = ("fm_task", "fm_type", "fm_source", "fm_split", "fm_template", "fm_style", "fm_stage")
+    expected: dict[str, Any] = {**dict.fromkeys(names, "a/b"), "fm_row": 0, "fm_shots": [1, 0], "fm_epoch": 0}
     assert row == {"prompt": "a\n", "completion": "b", **expected}
-    assert [str(kind) for kind in METADATA.types[3:]] == ["int64", "int32"]
+    kinds = {field.name: str(field.type) for field in METADATA if field.name not in names}
+    assert kinds == {"fm_row": "int64", "fm_shots": "list<element: int64>", "fm_epoch": "int32"}
 
 
 # ---- system texts and earlier turns

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,3 +75,76 @@ def test_texts_so_long_that_characters_must_be_counted_are_refused_as_ever():
     rows = Rows(ViewedTable(long), np.array([0]))
     (texts,) = render_pieces(Template("long", input="{{ text }}", target="a"), rows)["input"]
     assert texts.to_pylist() == ["é" * 2_100_000]
+
+
+# Columns of the rows' own
+
+
+OWN = {"text": pa.large_string(), "list": pa.list_(pa.large_string()), "new": pa.large_string(), "number": pa.int64()}
+
+
+def with_own(rows, names):
+    """Rows with columns of their own, and the table that they stand for."""
+    own = {
+        "text": pa.array([f"own {place}" for place in range(len(rows))], OWN["text"]),
+        "list": pa.array([[f"own {place}"] * (place % 3) for place in range(len(rows))], OWN["list"]),
+        "new": pa.array([f"new {place}" if place % 4 else None for place in range(len(rows))], OWN["new"]),
+        "number": pa.array(range(100, 100 + len(rows)), OWN["number"]),
+    }
+    columns = {name: own[name] for name in names}
+    table = TABLE.take(pa.array(rows)).combine_chunks()
+    taken = {name: table.column(name) for name in table.column_names}
+    return Rows(ViewedTable(TABLE), rows).with_columns(columns), pa.table(taken | columns)
+
+
+NAMES = st.lists(st.sampled_from(sorted(OWN)), unique=True)
+
+
+@given(ROWS, NAMES, st.data())
+def test_columns_of_their_own_stand_in_place_of_others_and_beside_them(rows, names, data):
+    found, expected = with_own(rows, names)
+    assert found.table.equals(expected)
+    assert [found.column(name).to_pylist() for name in expected.column_names] == list(expected.to_pydict().values())
+    assert found.numbers("number").tolist() == expected["number"].to_pylist()
+    some = data.draw(st.lists(st.integers(0, len(rows) - 1), max_size=20)) if len(rows) else []
+    places = np.array(some, np.int64)
+    assert found.at(places).table.equals(expected.take(pa.array(places)).combine_chunks())
+    assert found.at(places).at(places[:0]).table.num_rows == 0
+
+
+@given(ROWS, NAMES, NAMES)
+def test_columns_may_be_given_more_than_once(rows, names, more):
+    found, _ = with_own(rows, names)
+    later = {name: pa.array([f"later {place}" for place in range(len(rows))], pa.large_string()) for name in more}
+    table = found.with_columns(later).table
+    for name in table.column_names:
+        expected = later[name] if name in later else found.column(name)
+        assert table[name].to_pylist() == expected.to_pylist()
+
+
+def test_texts_of_their_own_are_not_copied():
+    rows, _ = with_own(np.array([4, 2]), ["text"])
+    names = rows.names(frozenset({"text", "number"}))
+    assert isinstance(names["text"], Picked)
+    assert names["text"].array.to_pylist() == ["own 0", "own 1"]
+    assert names["number"].array.to_pylist() == TABLE["number"].take([4, 2]).to_pylist()
+
+
+@given(st.sampled_from(TEMPLATES), ROWS, st.lists(st.sampled_from(["text", "list", "number"]), unique=True))
+def test_both_engines_see_columns_of_their_own(template, rows, names):
+    served = rows[np.asarray(TABLE["list"].is_valid())[rows] & np.asarray(TABLE["text"].is_valid())[rows]]
+    found, expected = with_own(served, names)
+    pieces = render_pieces(template, found)
+    joined = [join([Joined(np.arange(len(served)), side)], len(served)) for side in pieces.values()]
+    for texts, side in zip(joined, render_pair(template, expected), strict=True):
+        assert texts.to_pylist() == side.to_pylist()
+
+
+def test_columns_of_another_length_are_refused():
+    with pytest.raises(ValueError, match="the column 'text' has 1 rows, not 2"):
+        Rows(ViewedTable(TABLE), np.array([1, 2])).with_columns({"text": pa.array(["x"])})
+
+
+def test_rows_without_columns_of_their_own_are_the_same():
+    rows = Rows(ViewedTable(TABLE), np.array([1, 2]))
+    assert rows.with_columns({}) is rows

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import flanmix as fm
+from flanmix.layouts import METADATA
 from tests.trainers.sft import (
     ROWS,
     byte_level,
@@ -66,7 +67,7 @@ def test_prompt_completion_with_metadata_trains_on_the_completion_and_its_end(
 ) -> None:
     built = plan.build(tmp_path / "mix", quiet=True)
     data = read(built, tmp_path / "cache")
-    assert {"fm_task", "fm_type", "fm_template", "fm_row", "fm_epoch"} <= set(data.column_names)
+    assert {*METADATA.names} <= set(data.column_names)
 
     trainer = trainer_of(data, tokenizer, tmp_path / "out")
 

@@ -10,6 +10,7 @@ import pytest
 
 import flanmix as fm
 from flanmix.chat.library import chat_templates, load_chat_template
+from flanmix.layouts import METADATA
 from tests.trainers.sft import (
     labels_of,
     needs_trainers,
@@ -53,7 +54,7 @@ def built(tmp_path: Path, **options: Any) -> tuple[fm.Built, Any]:
 def test_conversational_prompts_hold_what_was_said_before_and_the_last_answer_is_trained(tmp_path: Path) -> None:
     tokenizer = tokenizer_of("chatml")
     mix, data = built(tmp_path, layout="conversational")
-    assert {"fm_task", "fm_type", "fm_template", "fm_row", "fm_epoch"} <= set(data.column_names)
+    assert {*METADATA.names} <= set(data.column_names)
 
     trainer = trainer_of(data, tokenizer, tmp_path / "out")
 

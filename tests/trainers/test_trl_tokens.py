@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import flanmix as fm
+from flanmix.layouts import METADATA
 from tests.trainers.sft import (
     labels_of,
     needs_trainers,
@@ -23,7 +24,7 @@ from tests.trainers.sft import (
 pytestmark = needs_trainers
 
 END = "<|im_end|>"
-METADATA = {"fm_task", "fm_type", "fm_template", "fm_row", "fm_epoch"}
+FM = {*METADATA.names}
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def test_tokens_go_through_as_they_are_with_metadata_beside_them_or_not(
     metadata: bool, more: dict[str, Any], tokenizer: Any, tmp_path: Path
 ) -> None:
     mix, data = built(tokenizer, tmp_path, "tokens", metadata=metadata)
-    assert (set(data.column_names) >= METADATA) == metadata
+    assert (set(data.column_names) >= FM) == metadata
 
     trainer = trainer_of(data, tokenizer, tmp_path / "out", **more)
 

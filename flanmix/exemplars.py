@@ -1,0 +1,214 @@
+"""Exemplars of rows: drawn from the rows of their task and put into words, until each row has what it may have."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flanmix.assembling import is_blank
+from flanmix.keyed import Ints, key64, keyed_words, mix64
+from flanmix.lines import Lines
+from flanmix.mapped import GUARD, ROW
+from flanmix.plan import Plan
+from flanmix.render.picking import Rows
+from flanmix.render.viewing import Joined, join
+from flanmix.shots import NONE, Chosen, Queries, Room, around, candidates, first_of_each, first_valid
+from flanmix.spec import ShotFormat
+from flanmix.styles import Style
+from flanmix.tokenizing import load_tokenizer
+from flanmix.wording import Draws, Wording
+
+_SPARE = 2
+"""Candidates beyond the wanted exemplars that are looked at first: most rows have no duplicates."""
+_TO_BALANCE = 4
+"""Candidates for each exemplar, where answers are to take turns."""
+_MOST = 1 << 10
+"""Candidates of a row that are looked at before it is left with fewer exemplars than it wants."""
+_LABEL = 32
+"""Characters of the longest target that may be a label, which other rows have: a longer one is a text of its own."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The rows of a task that exemplars are taken from, and the texts of some of them in one of its templates.
+
+    `pick` takes numbers among its `size` usable rows.
+    """
+
+    task: int
+    size: int
+    pick: Callable[[Ints], Rows]
+    render: Callable[[int, Rows], tuple[pa.Array, pa.Array]]
+
+
+@dataclass(frozen=True, eq=False)
+class Own:
+    """The texts of the rows that want exemplars, in their template."""
+
+    template: int
+    inputs: pa.Array
+    targets: pa.Array
+
+    def at(self, places: Ints) -> "Own":
+        """Those of some of the rows."""
+        return Own(self.template, self.inputs.take(pa.array(places)), self.targets.take(pa.array(places)))
+
+
+class Exemplars:
+    """Chooses the exemplars of a plan's rows; raises as `load_tokenizer` where their room is in tokens."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan, self._shots, self._rooms = plan, plan.shots, list[Room]()
+        if self._shots.max_characters is not None:
+            self._rooms.append(Room(self._shots.max_characters, _characters))
+        if self._shots.max_tokens is not None and self._shots.tokenizer is not None:
+            self._rooms.append(Room(self._shots.max_tokens, load_tokenizer(self._shots.tokenizer).lengths))
+        forms: tuple[ShotFormat, ...] = self._shots.formats if self._shots.place == "text" else ()
+        self._around = [[around(form, room.lengths) for form in forms] or [0] for room in self._rooms]
+
+    def chosen(self, queries: Queries, own: Own, pool: Pool) -> Chosen:
+        """The exemplars that go before rows of one template; raises as `pool.render`."""
+        found, known = self._drawn(queries, own, pool)
+        if self._shots.templates == "own":
+            found = self._in_own_templates(found, known, own, pool)
+        formats = self.formats(queries, pool.task)
+        for room, each in zip(self._rooms, self._around, strict=True):
+            found = room.fitted(found, own.inputs, np.array(each)[formats if len(each) > 1 else formats * 0])
+        return found
+
+    def formats(self, queries: Queries, task: int) -> Ints:
+        """The format of each row."""
+        salts = queries.rows.astype(np.uint64) ^ mix64(queries.epochs.astype(np.uint64))
+        words = keyed_words(key64(self._plan.seed, self._plan.tasks[task].name, "format of exemplars"), mix64(salts))
+        return (words % np.uint64(max(len(self._shots.formats), 1))).astype(np.int64)
+
+    def _drawn(self, queries: Queries, own: Own, pool: Pool) -> "tuple[Chosen, _Known]":
+        """The first candidates of each row that may go before it, and the rows that were looked at.
+
+        More candidates are looked at for rows that have too few.
+        """
+        planned, balanced = self._plan.tasks[pool.task], self._shots.balance == "answers"
+        serving = [guard for guard, templates in enumerate(planned.guards) if own.template in templates]
+        most = int(queries.wanted.max(initial=0))
+        at, known = np.full((len(queries), most), NONE, np.int64), _Known()
+        active, count = np.arange(len(queries)), most * (_TO_BALANCE if balanced else 1) + _SPARE
+        while len(active):
+            asking = queries.at(active)
+            found = candidates(asking, pool.size, count, seed=self._plan.seed, task=planned.name)
+            different, inverse = np.unique(found, return_inverse=True)
+            rows = pool.pick(different)
+            served = np.flatnonzero(np.isin(rows.numbers(GUARD), serving))
+            places = np.full(len(different), NONE, np.int64)
+            places[served] = known.add(different[served], rows.at(served), *pool.render(own.template, rows.at(served)))
+            shown = places[inverse.reshape(found.shape)]
+            inverted = planned.templates[own.template].style == "inverted"
+            valid, answers = _valid(shown, known.texts, own.at(active), inverted=inverted)
+            at[active], counts = first_valid(shown, valid, asking.wanted, answers if balanced else None, width=most)
+            more = count < pool.size - 1 and count < _MOST
+            active, count = active[counts < asking.wanted] if more else active[:0], 4 * count
+        return Chosen(_to_the_right(at), *known.texts, known.rows), known
+
+    def _in_own_templates(self, found: Chosen, known: "_Known", own: Own, pool: Pool) -> Chosen:
+        """The same exemplars, each in the template that its row has in the style of the rows' template."""
+        planned = self._plan.tasks[pool.task]
+        style = planned.templates[own.template].style
+        mates = tuple(index for index, each in enumerate(planned.templates) if each.style == style)
+        ids = [each.id for each in planned.templates]
+        cells = (Style(style, mates, Lines((), ())),)
+        wording = Wording(self._plan.seed, planned.name, ids, planned.guards, cells, frozenset(mates))
+        shown = np.unique(found.at[found.at != NONE])
+        nothing = np.zeros(len(shown), np.int64)
+        guards = known.guards[shown].astype(np.int32)
+        templates = wording.chosen(Draws(guards, known.rows[shown], nothing, nothing, nothing, nothing))
+        sides: tuple[list[Joined], list[Joined]] = [], []
+        for template in np.unique(templates).tolist():
+            members = np.flatnonzero(templates == template)
+            rendered = pool.render(template, pool.pick(known.usable[shown[members]]))
+            for side, texts in zip(sides, rendered, strict=True):
+                side.append(Joined(members, [texts]))
+        inputs, targets = (join(side, len(shown)) for side in sides)
+        there = np.asarray(pc.and_(_has_text(inputs), _has_text(targets)))
+        places = np.full(len(known.rows) + 1, NONE, np.int64)  # the last stands for none
+        places[shown[there]] = np.flatnonzero(there)
+        return Chosen(_to_the_right(places[found.at]), inputs, targets, known.rows[shown])
+
+
+class _Known:
+    """Texts of the rows that were looked at so far."""
+
+    def __init__(self) -> None:
+        self._inputs: list[pa.Array] = []
+        self._targets: list[pa.Array] = []
+        self._numbers: list[tuple[Ints, Ints, Ints]] = []
+        self._length = 0
+
+    def add(self, usable: Ints, rows: Rows, inputs: pa.Array, targets: pa.Array) -> Ints:
+        """Where the texts of these rows are, -1 for those that lack one."""
+        good = pc.and_(_has_text(inputs), _has_text(targets))
+        self._inputs.append(inputs)
+        self._targets.append(targets)
+        self._numbers.append((usable, rows.numbers(ROW).astype(np.int64), rows.numbers(GUARD).astype(np.int64)))
+        first, self._length = self._length, self._length + len(rows)
+        return np.where(np.asarray(good), np.arange(first, self._length), NONE)
+
+    @property
+    def texts(self) -> tuple[pa.Array, pa.Array]:
+        """Inputs and targets."""
+        return pa.concat_arrays(self._inputs), pa.concat_arrays(self._targets)
+
+    @property
+    def usable(self) -> Ints:
+        """Their rows' numbers among the usable ones."""
+        return np.concatenate([numbers[0] for numbers in self._numbers])
+
+    @property
+    def rows(self) -> Ints:
+        """Their rows' numbers in the source."""
+        return np.concatenate([numbers[1] for numbers in self._numbers])
+
+    @property
+    def guards(self) -> Ints:
+        """Their rows' guards."""
+        return np.concatenate([numbers[2] for numbers in self._numbers])
+
+
+def _valid(
+    shown: Ints, texts: tuple[pa.Array, pa.Array], own: Own, *, inverted: bool
+) -> tuple[npt.NDArray[np.bool_], Ints]:
+    """Which candidates may go before their rows, and a number for the target of each.
+
+    One that reads as the row does gives its answer away, and so does one with the same target, if that is no label.
+    Where the input is made of the answer (inverted), many rows read alike, and only the target tells. No exemplar comes
+    twice.
+    """
+    inputs, ours = _codes(texts[0], own.inputs, shown)
+    targets, answer = _codes(texts[1], own.targets, shown)
+    label = (_characters(own.targets) <= _LABEL)[:, None]
+    same_input, same_target = inputs == ours[:, None], targets == answer[:, None]
+    telling = (same_target & ~label) | (same_input & (label | (not inverted)))
+    pairs = inputs * (len(texts[1]) + len(own.targets) + 1) + targets
+    return (shown != NONE) & ~telling & first_of_each(pairs), targets
+
+
+def _has_text(texts: pa.Array) -> pa.Array:
+    return pc.and_(texts.is_valid(), pc.invert(is_blank(texts)))
+
+
+def _to_the_right(at: Ints) -> Ints:
+    """The same exemplars of each row, those that are none first: farther than the farthest there is nothing."""
+    return np.take_along_axis(at, np.argsort(at != NONE, axis=1, kind="stable"), axis=1)
+
+
+def _codes(texts: pa.Array, own: pa.Array, shown: Ints) -> tuple[Ints, Ints]:
+    """Numbers for the texts shown (-1 for none) and for the rows' own, equal where texts are."""
+    both = pa.concat_arrays([texts, own]).dictionary_encode().indices
+    codes = np.asarray(pc.fill_null(both, NONE)).astype(np.int64)
+    mine = codes[len(texts) :]
+    return np.where(shown == NONE, NONE, codes[: len(texts)][shown] if len(texts) else NONE), mine
+
+
+def _characters(texts: pa.Array) -> Ints:
+    return np.asarray(pc.fill_null(pc.utf8_length(texts), 0)).astype(np.int64)
