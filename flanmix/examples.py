@@ -12,16 +12,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flanmix.assembling import CHAT_COLUMNS, Assembly, Brought, Drawn, gathered, is_blank
-from flanmix.errors import Problem, TemplateError
 from flanmix.exemplars import Exemplars, Own, Pool
 from flanmix.layouts import METADATA
 from flanmix.mapped import GUARD, ROW, Mapped, RowFile
+from flanmix.options.listing import NO_ANSWER
 from flanmix.order import Ints
 from flanmix.plan import NO_TEMPLATE, Plan
 from flanmix.provenance import Provenance, no_shots, of_templates
-from flanmix.render import RowError, render_pieces, text_pieces
 from flanmix.render.picking import Rows
-from flanmix.render.viewing import Joined, Piece, join
+from flanmix.render.viewing import Joined, join
+from flanmix.rendering import Rendering, whole
 from flanmix.shots import SHOTS, Queries, written
 
 _HELD_BYTES = 1 << 30
@@ -81,6 +81,7 @@ class Examples:
         self._stretch: _Stretch | None = None
         self._assembly = Assembly(plan) if plan.talks else None
         self._exemplars = Exemplars(plan) if plan.shots else None
+        self._rendering = Rendering(plan)
         self._in_strata: dict[int, Ints] = {}
         self.names = tuple(task.name for task in plan.tasks)
         self._provenance = Provenance(plan)
@@ -154,21 +155,52 @@ class Examples:
         chosen = self.plan.templates(task, draws, epochs, numbers, rows.numbers(GUARD))
         stretch.rows[places], stretch.epochs[places], stretch.templates[places] = numbers, epochs, chosen
         stretch.shots[places] = wanted = self.plan.number_of_shots(task, draws)
-        queries = Queries(indices, numbers, epochs, wanted)
         for template, members in _places_of_each(chosen):
             if template != NO_TEMPLATE:
-                served = rows.at(members)
-                sides = self._render(task, template, served)
-                stretch.texts["target"].append(Joined(places[members], sides["target"]))
-                if self._exemplars is None or not wanted[members].any():
-                    stretch.texts["input"].append(Joined(places[members], sides["input"]))
-                else:
-                    self._with_exemplars(task, template, queries.at(members), sides, places[members], stretch)
-                if self._assembly is not None:
-                    texts = partial(self._text, task, template)
-                    brought = self._assembly.brought(task, template, served, draws[members], texts)
-                    for name, values in brought.items():
-                        stretch.brought[name].append(Brought(places[members], values))
+                queries = Queries(indices[members], numbers[members], epochs[members], wanted[members])
+                self._put(task, template, rows.at(members), draws[members], queries, places[members], stretch)
+
+    def _put(
+        self, task: int, template: int, rows: Rows, draws: Ints, queries: Queries, places: Ints, stretch: "_Stretch"
+    ) -> None:
+        """Give a stretch the texts of rows of one template, and what they bring along."""
+        shown, forms = rows, None
+        unanswered = self._rendering.unanswered(task, template, rows)
+        if unanswered is not None and unanswered.any():
+            stretch.lost.setdefault(NO_ANSWER, np.zeros(len(stretch.tasks), bool))[places] = unanswered
+        if self._rendering.lists(task, template, rows):
+            forms = self._rendering.forms(task, queries.rows, queries.epochs)
+            shown, lost = self._rendering.listed(task, rows, queries.epochs, forms)
+            stretch.options[places] = forms.styles
+            for reason, which in lost.items():
+                stretch.lost.setdefault(reason, np.zeros(len(stretch.tasks), bool))[places] = which
+        sides = self._rendering.sides(task, template, shown)
+        stretch.texts["target"].append(Joined(places, sides["target"]))
+        if self._exemplars is None or not queries.wanted.any():
+            stretch.texts["input"].append(Joined(places, sides["input"]))
+        else:
+            own = Own(template, *self._rendering.pair(task, template, rows), whole(sides["input"], len(rows)), forms)
+            self._put_with_exemplars(task, own, queries, places, stretch)
+        if self._assembly is not None:
+            texts = partial(self._rendering.text, task, template)
+            brought = self._assembly.brought(task, template, shown, draws, texts)
+            for name, values in brought.items():
+                stretch.brought[name].append(Brought(places, values))
+
+    def _put_with_exemplars(self, task: int, own: Own, queries: Queries, places: Ints, stretch: "_Stretch") -> None:
+        """Give a stretch the inputs of rows of one template, each with its exemplars."""
+        assert self._exemplars is not None
+        pool = Pool(task, self.plan.tasks[task].usable, self._mapped[task].pick, self._rendering)
+        blank = np.asarray(pc.fill_null(is_blank(own.shown), True))
+        asking = replace(queries, wanted=np.where(blank, 0, queries.wanted))
+        chosen = self._exemplars.chosen(asking, own, pool)
+        stretch.exemplars.append(Brought(places, chosen.numbers))
+        if self.plan.shots.place == "turns":
+            stretch.texts["input"].append(Joined(places, [own.shown]))
+            stretch.brought["history"].append(Brought(places, chosen.turns))
+        else:
+            formats = self._exemplars.formats(queries, task)
+            stretch.texts["input"] += written(chosen, own.shown, places, self.plan.shots.formats, formats)
 
     def _usable(self, task: int, indices: Ints) -> Ints:
         """The numbers of rows among the usable ones, where the plan counts them stratum by stratum."""
@@ -183,42 +215,13 @@ class Examples:
         found: Ints = self._in_strata[task][indices]
         return found
 
-    def _with_exemplars(
-        self,
-        task: int,
-        template: int,
-        queries: Queries,
-        sides: Mapping[str, list[Piece]],
-        places: Ints,
-        stretch: "_Stretch",
-    ) -> None:
-        """Give the inputs of rows of one template to a stretch, each with its exemplars."""
-        assert self._exemplars is not None
-        mapped = self._mapped[task]
-        inputs, targets = (_whole(sides[side], len(queries)) for side in ("input", "target"))
-        pool = Pool(task, self.plan.tasks[task].usable, mapped.pick, partial(self._pair, task))
-        blank = np.asarray(pc.fill_null(is_blank(inputs), True))
-        asking = replace(queries, wanted=np.where(blank, 0, queries.wanted))
-        chosen = self._exemplars.chosen(asking, Own(template, inputs, targets), pool)
-        stretch.exemplars.append(Brought(places, chosen.numbers))
-        if self.plan.shots.place == "turns":
-            stretch.texts["input"].append(Joined(places, [inputs]))
-            stretch.brought["history"].append(Brought(places, chosen.turns))
-        else:
-            formats = self._exemplars.formats(queries, task)
-            stretch.texts["input"] += written(chosen, inputs, places, self.plan.shots.formats, formats)
-
-    def _pair(self, task: int, template: int, rows: Rows) -> tuple[pa.Array, pa.Array]:
-        """The inputs and targets of rows in a template."""
-        sides = self._render(task, template, rows)
-        return _whole(sides["input"], len(rows)), _whole(sides["target"], len(rows))
-
     def _assemble(self, stretch: "_Stretch") -> Slice:
         """The kept examples of a stretch in their order, and why the others are dropped."""
         tasks, templates = stretch.tasks, stretch.templates
         columns = {name: join(texts, len(tasks)) for name, texts in stretch.texts.items()}
         reasons = {
             "no template of a wanted style applies": templates == NO_TEMPLATE,
+            **stretch.lost,
             "does not have two parts": self._in_dialect[tasks, templates] & np.asarray(columns["input"].is_null()),
         }
         for name, array in columns.items():
@@ -242,31 +245,11 @@ class Examples:
     def _names_of(self, tasks: Ints) -> list[str]:
         return [self.names[task] for task in tasks]
 
-    def _render(self, task: int, template: int, rows: Rows) -> Mapping[str, list[Piece]]:
-        planned = self.plan.tasks[task].templates[template]
-        if planned.template.turns:
-            question, answer = planned.template.pair
-            return {
-                "input": self._text(task, template, question, rows),
-                "target": self._text(task, template, answer, rows),
-            }
-        try:
-            return render_pieces(planned.template, rows, seed=self.plan.seed, task=self.names[task], name=planned.id)
-        except RowError as error:
-            raise failed_on(error, rows.table, self.names[task], planned.where) from error
-
-    def _text(self, task: int, template: int, key: str, rows: Rows) -> list[Piece]:
-        """One of the texts of a native template."""
-        planned = self.plan.tasks[task].templates[template]
-        try:
-            return text_pieces(planned.template.texts[key], rows)
-        except RowError as error:
-            raise failed_on(error, rows.table, self.names[task], planned.places.get(key, planned.where)) from error
-
     def _metadata(self, stretch: "_Stretch", places: Ints) -> list[pa.Array]:
         tasks, templates = stretch.tasks[places], stretch.templates[places]
         columns = self._provenance.columns(tasks, templates)
-        columns["fm_style"] = self._provenance.styles(tasks, templates, stretch.shots[places] > 0)
+        shots, options = stretch.shots[places] > 0, stretch.options[places]
+        columns["fm_style"] = self._provenance.styles(tasks, templates, shots, options)
         columns["fm_row"] = pa.array(stretch.rows[places])
         columns["fm_shots"] = _exemplars(stretch.exemplars, len(stretch.tasks)).take(pa.array(places))
         columns["fm_epoch"] = pa.array(stretch.epochs[places].astype(np.int32))
@@ -294,12 +277,14 @@ class _Stretch:
     texts: Mapping[str, list[Joined]]
     brought: Mapping[str, list[Brought]]
     exemplars: list[Brought]
+    lost: dict[str, npt.NDArray[np.bool_]]
     tasks: Ints
     draws: Ints
     rows: Ints
     epochs: Ints
     templates: Ints
     shots: Ints
+    options: Ints
 
     @classmethod
     def empty(cls, start: int, tasks: Ints, draws: Ints, chat_columns: Sequence[str]) -> "_Stretch":
@@ -308,9 +293,10 @@ class _Stretch:
             {"input": [], "target": []},
             {name: [] for name in chat_columns},
             [],
+            {},
             tasks,
             draws,
-            *(np.full(len(tasks), NO_TEMPLATE, np.int64) for _ in range(4)),
+            *(np.full(len(tasks), NO_TEMPLATE, np.int64) for _ in range(5)),
         )
 
     @property
@@ -322,12 +308,13 @@ class _Stretch:
         if (start, stop) == (self.start, self.stop):
             return self
         first, last = start - self.start, stop - self.start
-        arrays = (self.tasks, self.draws, self.rows, self.epochs, self.templates, self.shots)
+        arrays = (self.tasks, self.draws, self.rows, self.epochs, self.templates, self.shots, self.options)
         drawn = (array[first:last] for array in arrays)
         texts = {name: [joined.between(first, last) for joined in side] for name, side in self.texts.items()}
         brought = {name: [part.between(first, last) for part in parts] for name, parts in self.brought.items()}
         exemplars = [part.between(first, last) for part in self.exemplars]
-        return _Stretch(start, texts, brought, exemplars, *drawn)
+        lost = {reason: which[first:last] for reason, which in self.lost.items()}
+        return _Stretch(start, texts, brought, exemplars, lost, *drawn)
 
 
 def _places_of_each(codes: Ints) -> Iterator[tuple[int, Ints]]:
@@ -345,16 +332,6 @@ def _exemplars(parts: Sequence[Brought], rows: int) -> pa.Array:
         return no_shots(rows)
     found = gathered(parts, rows, SHOTS)
     return pc.if_else(found.is_valid(), found, pa.scalar([], SHOTS))
-
-
-def _whole(pieces: list[Piece], rows: int) -> pa.Array:
-    return join([Joined(np.arange(rows), pieces)], rows)
-
-
-def failed_on(error: RowError, table: pa.Table, task: str, place: str) -> TemplateError:
-    """The problem of a template that fails on a row of a table, told with the place of the text that fails."""
-    what = f"row {table.column(ROW)[error.index].as_py()} of the task {task}: {error}"
-    return TemplateError(Problem(what, file=place, hint="guard the template with 'when'"))
 
 
 def _tally(dropped: Counter[tuple[str, str]], names: list[str], reason: str) -> None:

@@ -12,9 +12,11 @@ from flanmix.assembling import is_blank
 from flanmix.keyed import Ints, key64, keyed_words, mix64
 from flanmix.lines import Lines
 from flanmix.mapped import GUARD, ROW
+from flanmix.options.drawing import Chosen as Forms
 from flanmix.plan import Plan
 from flanmix.render.picking import Rows
 from flanmix.render.viewing import Joined, join
+from flanmix.rendering import Rendering
 from flanmix.shots import NONE, Chosen, Queries, Room, around, candidates, first_of_each, first_valid
 from flanmix.spec import ShotFormat
 from flanmix.styles import Style
@@ -31,9 +33,9 @@ _LABEL = 32
 """Characters of the longest target that may be a label, which other rows have: a longer one is a text of its own."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pool:
-    """The rows of a task that exemplars are taken from, and the texts of some of them in one of its templates.
+    """The rows of a task that exemplars are taken from, and what puts them into words.
 
     `pick` takes numbers among its `size` usable rows.
     """
@@ -41,20 +43,26 @@ class Pool:
     task: int
     size: int
     pick: Callable[[Ints], Rows]
-    render: Callable[[int, Rows], tuple[pa.Array, pa.Array]]
+    rendering: Rendering
 
 
 @dataclass(frozen=True, eq=False)
 class Own:
-    """The texts of the rows that want exemplars, in their template."""
+    """The texts of the rows that want exemplars, in their template.
+
+    `shown` are their inputs with options listed in their `forms`; `inputs` and `targets` have them as they are
+    prepared, so that rows can be told from their duplicates.
+    """
 
     template: int
     inputs: pa.Array
     targets: pa.Array
+    shown: pa.Array
+    forms: Forms | None = None
 
-    def at(self, places: Ints) -> "Own":
-        """Those of some of the rows."""
-        return Own(self.template, self.inputs.take(pa.array(places)), self.targets.take(pa.array(places)))
+    def at(self, places: Ints) -> tuple[pa.Array, pa.Array]:
+        """The inputs and targets of some of the rows."""
+        return self.inputs.take(pa.array(places)), self.targets.take(pa.array(places))
 
 
 class Exemplars:
@@ -72,11 +80,11 @@ class Exemplars:
     def chosen(self, queries: Queries, own: Own, pool: Pool) -> Chosen:
         """The exemplars that go before rows of one template; raises as `pool.render`."""
         found, known = self._drawn(queries, own, pool)
-        if self._shots.templates == "own":
-            found = self._in_own_templates(found, known, own, pool)
+        if self._shots.templates == "own" or own.forms is not None:
+            found = self._dressed(found, known, own, pool)
         formats = self.formats(queries, pool.task)
         for room, each in zip(self._rooms, self._around, strict=True):
-            found = room.fitted(found, own.inputs, np.array(each)[formats if len(each) > 1 else formats * 0])
+            found = room.fitted(found, own.shown, np.array(each)[formats if len(each) > 1 else formats * 0])
         return found
 
     def formats(self, queries: Queries, task: int) -> Ints:
@@ -100,9 +108,13 @@ class Exemplars:
             found = candidates(asking, pool.size, count, seed=self._plan.seed, task=planned.name)
             different, inverse = np.unique(found, return_inverse=True)
             rows = pool.pick(different)
-            served = np.flatnonzero(np.isin(rows.numbers(GUARD), serving))
+            unanswered = pool.rendering.unanswered(pool.task, own.template, rows)
+            good = np.isin(rows.numbers(GUARD), serving)
+            served = np.flatnonzero(good if unanswered is None else good & ~unanswered)
             places = np.full(len(different), NONE, np.int64)
-            places[served] = known.add(different[served], rows.at(served), *pool.render(own.template, rows.at(served)))
+            places[served] = known.add(
+                different[served], rows.at(served), *pool.rendering.pair(pool.task, own.template, rows.at(served))
+            )
             shown = places[inverse.reshape(found.shape)]
             inverted = planned.templates[own.template].style == "inverted"
             valid, answers = _valid(shown, known.texts, own.at(active), inverted=inverted)
@@ -111,29 +123,42 @@ class Exemplars:
             active, count = active[counts < asking.wanted] if more else active[:0], 4 * count
         return Chosen(_to_the_right(at), *known.texts, known.rows), known
 
-    def _in_own_templates(self, found: Chosen, known: "_Known", own: Own, pool: Pool) -> Chosen:
-        """The same exemplars, each in the template that its row has in the style of the rows' template."""
-        planned = self._plan.tasks[pool.task]
-        style = planned.templates[own.template].style
-        mates = tuple(index for index, each in enumerate(planned.templates) if each.style == style)
-        ids = [each.id for each in planned.templates]
-        cells = (Style(style, mates, Lines((), ())),)
-        wording = Wording(self._plan.seed, planned.name, ids, planned.guards, cells, frozenset(mates))
-        shown = np.unique(found.at[found.at != NONE])
-        nothing = np.zeros(len(shown), np.int64)
-        guards = known.guards[shown].astype(np.int32)
-        templates = wording.chosen(Draws(guards, known.rows[shown], nothing, nothing, nothing, nothing))
+    def _dressed(self, found: Chosen, known: "_Known", own: Own, pool: Pool) -> Chosen:
+        """The same exemplars as they are shown: in templates of their own, with options in the form of their query."""
+        queries, columns = np.nonzero(found.at != NONE)
+        forms = np.zeros(len(found.at), np.int64)
+        if own.forms is not None:
+            forms = own.forms.styles * len(self._plan.options.targets) + own.forms.targets
+        kinds = int(forms.max(initial=0)) + 1
+        shown, inverse = np.unique(found.at[queries, columns] * kinds + forms[queries], return_inverse=True)
+        which, form = np.divmod(shown, kinds)
+        templates = self._templates(pool.task, own.template, known.rows[which], known.guards[which])
         sides: tuple[list[Joined], list[Joined]] = [], []
         for template in np.unique(templates).tolist():
             members = np.flatnonzero(templates == template)
-            rendered = pool.render(template, pool.pick(known.usable[shown[members]]))
-            for side, texts in zip(sides, rendered, strict=True):
+            rows = pool.pick(known.usable[which[members]])
+            if own.forms is not None and pool.rendering.lists(pool.task, template, rows):
+                asked = Forms(*np.divmod(form[members], len(self._plan.options.targets)))
+                rows, _ = pool.rendering.listed(pool.task, rows, np.zeros(len(rows), np.int64), asked)
+            for side, texts in zip(sides, pool.rendering.pair(pool.task, template, rows), strict=True):
                 side.append(Joined(members, [texts]))
         inputs, targets = (join(side, len(shown)) for side in sides)
         there = np.asarray(pc.and_(_has_text(inputs), _has_text(targets)))
-        places = np.full(len(known.rows) + 1, NONE, np.int64)  # the last stands for none
-        places[shown[there]] = np.flatnonzero(there)
-        return Chosen(_to_the_right(places[found.at]), inputs, targets, known.rows[shown])
+        at = np.full_like(found.at, NONE)
+        at[queries, columns] = np.where(there, np.arange(len(shown)), NONE)[inverse.reshape(-1)]
+        return Chosen(_to_the_right(at), inputs, targets, known.rows[which])
+
+    def _templates(self, task: int, template: int, rows: Ints, guards: Ints) -> Ints:
+        """The templates of exemplars: that of the query, or one of its style for each row."""
+        if self._shots.templates == "same":
+            return np.full(len(rows), template, np.int64)
+        planned = self._plan.tasks[task]
+        style = planned.templates[template].style
+        mates = tuple(index for index, each in enumerate(planned.templates) if each.style == style)
+        ids, cells = [each.id for each in planned.templates], (Style(style, mates, Lines((), ())),)
+        wording = Wording(self._plan.seed, planned.name, ids, planned.guards, cells, frozenset(mates))
+        same = np.zeros(len(rows), np.int64)
+        return wording.chosen(Draws(guards.astype(np.int32), rows, same, same, same, same))
 
 
 class _Known:
@@ -176,7 +201,7 @@ class _Known:
 
 
 def _valid(
-    shown: Ints, texts: tuple[pa.Array, pa.Array], own: Own, *, inverted: bool
+    shown: Ints, texts: tuple[pa.Array, pa.Array], own: tuple[pa.Array, pa.Array], *, inverted: bool
 ) -> tuple[npt.NDArray[np.bool_], Ints]:
     """Which candidates may go before their rows, and a number for the target of each.
 
@@ -184,12 +209,12 @@ def _valid(
     Where the input is made of the answer (inverted), many rows read alike, and only the target tells. No exemplar comes
     twice.
     """
-    inputs, ours = _codes(texts[0], own.inputs, shown)
-    targets, answer = _codes(texts[1], own.targets, shown)
-    label = (_characters(own.targets) <= _LABEL)[:, None]
+    inputs, ours = _codes(texts[0], own[0], shown)
+    targets, answer = _codes(texts[1], own[1], shown)
+    label = (_characters(own[1]) <= _LABEL)[:, None]
     same_input, same_target = inputs == ours[:, None], targets == answer[:, None]
     telling = (same_target & ~label) | (same_input & (label | (not inverted)))
-    pairs = inputs * (len(texts[1]) + len(own.targets) + 1) + targets
+    pairs = inputs * (len(texts[1]) + len(own[1]) + 1) + targets
     return (shown != NONE) & ~telling & first_of_each(pairs), targets
 
 

@@ -22,7 +22,6 @@ from flanmix.assembling import Assembly, is_blank
 from flanmix.canonical import canonical_json
 from flanmix.durable import written_whole
 from flanmix.errors import BuildError, Problem
-from flanmix.examples import failed_on
 from flanmix.mapped import GUARD, Mapped, RowFile
 from flanmix.order import Ints, key64, permute
 from flanmix.plan import Plan, PlannedTask
@@ -32,6 +31,7 @@ from flanmix.rates import exact
 from flanmix.render import RowError, render_pair, text_pieces
 from flanmix.render.picking import Rows, ViewedTable
 from flanmix.render.viewing import Piece
+from flanmix.rendering import failed_on
 from flanmix.spec.prompts import prompts_of
 from flanmix.tokenizing import Counting, Tokenizer
 from flanmix.undo import added, make_folder, used

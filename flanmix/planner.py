@@ -13,6 +13,7 @@ from flanmix.holding_out import HoldingOut
 from flanmix.layouts import TOKENS
 from flanmix.mapped import RowFile
 from flanmix.measuring import measure, settle
+from flanmix.options.library import listing
 from flanmix.origin import Where
 from flanmix.plan import Plan, PlannedStyle, PlannedTask, PlannedTemplate, RowLength
 from flanmix.prepare import Prepared, prepare
@@ -187,6 +188,7 @@ class _Making:
             prompting=Prompting.of(mixture),
             shots=shooting_of(mixture),
             templates_per_row=mixture.templates_per_row,
+            options=listing(mixture.options, self.recipe.where.at("options")),
             stage=self.recipe.stage.name if self.recipe.stage else "",
             held_out=self.recipe.held_out,
         )

@@ -49,13 +49,28 @@ class Provenance:
         columns = {name: words.at(tasks) for name, words in self._of_tasks.items()}
         return columns | {"fm_template": self._templates.at(tasks, templates)}
 
-    def styles(self, tasks: Ints, templates: Ints, shots: npt.NDArray[np.bool_]) -> pa.DictionaryArray:
-        """The styles of rows: of their templates, and whether they are to have exemplars."""
-        codes = self._styles.codes[tasks, templates] * 2 + shots
-        names = [style_name(word, shots=few) for word in self._styles.words.to_pylist() for few in (False, True)]
+    def styles(self, tasks: Ints, templates: Ints, shots: npt.NDArray[np.bool_], options: Ints) -> pa.DictionaryArray:
+        """The styles of rows: of their templates, whether they are to have exemplars, and how they list options.
+
+        `options` are numbers of the plan's option styles, -1 where nothing is listed.
+        """
+        words, codes, places = self._all_styles
+        code = (codes[tasks, templates] * 2 + shots) * (len(self.plan.options.styles) + 1) + options + 1
+        return pa.DictionaryArray.from_arrays(pa.array(places[code]), words)
+
+    @cached_property
+    def _all_styles(self) -> tuple[pa.Array, npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        """All styles of rows; the number of each template's; the place of each combination among the former."""
+        of_templates = self._styles
+        listed = ["", *(f":{style.name}" for style in self.plan.options.styles)]
+        names = [
+            style_name(word, shots=few) + how
+            for word in of_templates.words.to_pylist()
+            for few in (False, True)
+            for how in listed
+        ]
         place = _places(names)
-        order = np.array([place[name] for name in names], np.int32)
-        return pa.DictionaryArray.from_arrays(pa.array(order[codes]), pa.array(place, pa.string()))
+        return pa.array(place, pa.string()), of_templates.codes, np.array([place[name] for name in names], np.int32)
 
     @cached_property
     def _styles(self) -> Words:

@@ -228,7 +228,7 @@ class _Resolving:
                 self.problems.append(at.problem(f"'{selector}' takes no task out", "there is none: leave it out"))
             out.update(found)
         excluded = outer.excluded | out
-        held = {offer for offer in outer.subjects if offer.task in self._held}
+        held = {offer for offer in outer.before.subjects if offer.task in self._held}
         for name in sorted({offer.task for offer in held - excluded} & set(mixture.weights)):
             at = where.at("weights", name)
             self.problems.append(at.problem(self._is_held(name), "take its weight out"))

@@ -21,11 +21,11 @@ LAYERS: Mapping[str, str] = {
         select shots shots.drawing shots.shooting shots.writing shuffled styles token_budget weyl wording
     """,
     "I/O": """
-        binding chat.byte_level chat.encode chat.guard chat.library computed durable encoding examples executors
-        executors.* exemplars exports exports.* fields finishing folder holding_out holding_out.* importers importers.*
-        lengths lint lint.linting lint.rendered lint.sampling lint.targets lint.values manifest mapped measuring
-        options.library parquet planner prepare publish registry shards shots.library sizing sources sources.* stages
-        token_counts tokenizing undo weights yamlio
+        binding chat.byte_level chat.encode chat.guard chat.library computed durable encoding evalsets evalsets.*
+        examples executors executors.* exemplars exports exports.* fields finishing folder holding_out holding_out.*
+        importers importers.* lengths lint lint.linting lint.rendered lint.sampling lint.targets lint.values manifest
+        mapped measuring options.library parquet planner prepare publish registry rendering shards shots.library sizing
+        sources sources.* stages token_counts tokenizing undo weights yamlio
     """,
     "faces": "__init__ __main__ api api.* build cli cli.* preview preview.* report",
 }

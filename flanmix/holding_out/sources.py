@@ -20,7 +20,7 @@ from flanmix.spec import FileSource, GeneratorSource, HubSource, TableSource
 Key = tuple[Any, ...]
 _READERS = ("arrow", "csv", "json", "parquet", "text")
 _LOCAL = (".", "~", "/")
-_ALL = "all"
+_ALL, _DEFAULT = "all", "default"
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,8 @@ def identity_of(task: BoundTask) -> Identity:
         case HubSource():
             return _of_hub(source, folder)
         case FileSource(files=files):
-            patterns = (
-                [each for value in files.values() for each in _listed(value)] if isinstance(files, dict) else files
-            )
-            return _of_files(_listed(patterns), folder)
+            values = files.values() if isinstance(files, dict) else (files,)
+            return _of_files([each for value in values for each in _listed(value)], folder)
         case TableSource(table=table):
             content = _of_table(table)
             return Identity({("table", id(table)): "the same rows in memory"}, {}, (content,) if content else ())
@@ -80,9 +78,10 @@ def _listed(value: Any) -> tuple[str, ...]:
 
 
 def _of_hub(source: HubSource, folder: Path) -> Identity:
-    """A dataset is its path, its config (or the files that are named) and its split; any revision is the same.
+    """A dataset is its path, its config and its split; any revision is the same.
 
-    The old short names of datasets stand for those with an owner: `glue` is `nyu-mll/glue`.
+    Files of it that are named are other ones than other files, and some of those that it has without a config. The old
+    short names of datasets stand for those with an owner: `glue` is `nyu-mll/glue`.
     """
     given = source.data_files or ()
     files = [each for value in given.values() for each in _listed(value)] if isinstance(given, dict) else _listed(given)
@@ -90,12 +89,15 @@ def _of_hub(source: HubSource, folder: Path) -> Identity:
         return _of_files([str(Path(source.data_dir or "", each)) for each in files or ["**"]], folder)
     local = source.path.startswith(_LOCAL)
     path = str((folder / Path(source.path).expanduser()).resolve()) if local else source.path.casefold()
-    parts = [f"{source.data_dir or ''}/{each}" for each in files] or [source.data_dir or source.name or "default"]
+    below = source.data_dir or ""
+    named = [f"{below}/{each}" for each in files] or [f"{below}/"] * bool(below)
+    parts = named or [source.name or _DEFAULT]
     splits = {each.partition("[")[0].strip() for text in source.split.values() for each in text.split("+")}
     shown = f"{source.path}{f':{source.name}' if source.name else ''}"
     tail = path.rpartition("/")[2]
     own = {("hub", path, part, split): f"{shown}, split {split}" for part in parts for split in sorted(splits)}
     also = {("hub", path, part, _ALL): f"{shown}, all splits" for part in parts}
+    also |= {("hub", path, _DEFAULT, split): f"{shown}, split {split}" for split in sorted(splits) if named}
     if not local and tail != path:
         also |= {("hub", tail, *key[2:]): words for key, words in (own | also).items()}
     return Identity(own, also)
@@ -174,5 +176,8 @@ class HeldSources:
         for content in identity.contents:
             for name, other in self._contents.get(content.size, ()):
                 if content.digest == other.digest:
-                    return name, content.shown if content.shown == other.shown else f"{content.shown}, which are equal"
+                    return (
+                        name,
+                        content.shown if content.shown == other.shown else f"{content.shown}, equal to {other.shown}",
+                    )
         return None

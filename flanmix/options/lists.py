@@ -91,7 +91,7 @@ class Lists:
         """
         found = np.full(len(self), -1, np.int64)
         own, asked = (np.asarray(pc.fill_null(pc.binary_length(texts), -1)) for texts in (self.texts, wanted))
-        self._note(found, np.flatnonzero((own == asked[self.owners]) & (own >= 0)), self.texts, wanted)
+        self._note(found, np.flatnonzero(own == asked[self.owners]), self.texts, wanted)
         missing = (found < 0) & (asked >= 0)
         if missing.any():
             self._note(found, np.flatnonzero(missing[self.owners]), *map(_stripped, (self.texts, wanted)))

@@ -68,8 +68,8 @@ def _joined(lists: Lists, pieces: pa.Array) -> pa.Array:
         lost |= lists.any_of(np.asarray(pieces.is_null()))
     if lost.all():
         return pa.nulls(len(lists), TEXT)
-    _, offsets, data = pieces.buffers()
-    ends = np.frombuffer(offsets, np.int64)[pieces.offset :][lists.starts]
+    _, offsets, data = pieces.buffers()  # of an array that was just made: it starts at 0
+    ends = np.frombuffer(offsets, np.int64)[lists.starts]
     bits = pa.py_buffer(np.packbits(~lost, bitorder="little")) if lost.any() else None
     return pa.Array.from_buffers(TEXT, len(lists), [bits, pa.py_buffer(ends), data or _NOTHING])
 
