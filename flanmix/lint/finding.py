@@ -16,7 +16,7 @@ RULES: Mapping[str, str] = MappingProxyType(
         "blank-target": "the target is empty or blank in some rows, which a build leaves out",
         "constant-guard": "'when' reads no field",
         "constant-target": "the target reads no field",
-        "dead-guard": "'when' holds for no row of any task",
+        "dead-guard": "'when' of a task's own wording holds for none of its rows",
         "doubled-punctuation": "punctuation after punctuation, in the wording or after what a field ends with",
         "doubled-space": "two or more spaces inside a line",
         "duplicate-wording": "another wording says the same, or nearly",

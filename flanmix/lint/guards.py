@@ -1,6 +1,6 @@
 """Conditions that decide nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from flanmix.lint.finding import Finding
 from flanmix.lint.wording import Wording
@@ -16,9 +16,8 @@ def of_wording(wording: Wording) -> Iterator[Finding]:
         yield wording.finding("constant-guard", "when", "'when' reads no field", "compare a field in it")
 
 
-def dead(wording: Wording, served: Sequence[bool | None]) -> Iterator[Finding]:
-    """A `when` that holds for no row of any task; `served` says for each whether it does for one, None for unknown."""
-    if wording.template.when is not None and served and all(each is False for each in served):
-        what = f"'when' holds for no row of {'its task' if len(served) == 1 else f'its {len(served)} tasks'}"
+def dead(wording: Wording) -> Iterator[Finding]:
+    """A `when` of a task's own wording that holds for none of its rows; a family's may be there for other tasks."""
+    if wording.template.when is not None:
         hint = "compare it with what the fields hold, or take the wording out"
-        yield wording.finding("dead-guard", "when", what, hint)
+        yield wording.finding("dead-guard", "when", "'when' holds for no row of the task", hint)

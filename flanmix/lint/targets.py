@@ -1,6 +1,5 @@
 """Targets over rows: blank, the same as the input, known from it, labels with punctuation, answers not to be found."""
 
-import re
 from collections.abc import Iterator, Sequence
 from statistics import fmean as mean
 
@@ -8,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flanmix.extracting import extracted
 from flanmix.lint.finding import Finding
 from flanmix.lint.option_words import LISTS
 from flanmix.lint.rendered import Mask, Rendered, blank, matching
@@ -88,17 +88,12 @@ def _extracts(rendered: Rendered) -> Iterator[Finding]:
     template, wording = rendered.wording.template, rendered.wording
     if template.extract is None:
         return
-    pattern = re.compile(template.extract)
-    prints_it = "answer" in wording.values(*wording.of("target")) and "answer" in rendered.table.column_names
-    answers = pc.cast(rendered.table.column("answer"), pa.large_string()).to_pylist() if prints_it else None
-    missed, other = np.zeros((2, len(rendered)), bool)
-    for at, target in enumerate(rendered.targets.to_pylist()):
-        if target is None or not target.strip():
-            continue
-        found = list(pattern.finditer(target))
-        missed[at] = not found or found[-1]["answer"] is None
-        if answers is not None and not missed[at]:
-            other[at] = found[-1]["answer"].strip().casefold() != (answers[at] or "").strip().casefold()
+    found = extracted(template, rendered.targets)
+    missed = np.asarray(found.is_null()) & ~blank(rendered.targets)
+    other = np.zeros(len(rendered), bool)
+    if "answer" in wording.values(*wording.of("target")) and "answer" in rendered.table.column_names:
+        answers = pc.cast(rendered.table.column("answer"), pa.large_string()).combine_chunks()
+        other = ~(_same(pc.utf8_lower(found), pc.utf8_lower(answers)) | missed | blank(rendered.targets))
     for mask, says in ((missed, "finds no answer"), (other, "finds another answer than the field 'answer'")):
         if mask.any():
             what = f"'extract' {says} in {rendered.share(mask)}"

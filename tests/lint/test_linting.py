@@ -47,14 +47,25 @@ def test_only_the_first_rows_are_looked_at(tmp_path: Path) -> None:
     assert found(linted(tmp_path, rows=1)) == []
 
 
-def test_a_condition_is_dead_only_where_every_row_of_every_task_was_looked_at(tmp_path: Path) -> None:
+def guarded(when: str) -> Task:
+    plain = Template("plain", input="{{ q }}", target="{{ a }}")
+    rare = Template("rare", input="Please say: {{ q }}", target="{{ a }}", when=when)
+    rows = [{"q": f"What is {n}?", "a": "many" if n > 3 else "few"} for n in range(9)]
+    return Task("toy", type="nli", source=rows, templates=[plain, rare])
+
+
+def test_a_condition_is_dead_only_where_every_row_was_looked_at() -> None:
+    def rules(when: str, rows: int) -> list[str]:
+        return [finding.rule for finding in lint([Registry().with_specs(guarded(when))["toy"]], {}, rows=rows).findings]
+
+    assert rules("{{ a == 'none' }}", 9) == ["dead-guard"]
+    assert rules("{{ a == 'none' }}", 8) == []
+    assert rules("{{ a == 'many' }}", 9) == []
+
+
+def test_a_family_may_be_guarded_for_other_tasks(tmp_path: Path) -> None:
     files = spoilt("quiz.yaml", "answer != 'cannot say'", "answer == 'cannot tell'")
-    write(tmp_path, files)
-    assert [rule for rule, _, _ in found(linted(tmp_path))] == ["dead-guard"]
-    assert found(linted(tmp_path, rows=3)) == []
-    other = FILES["toy.yaml"].replace("task: toy", "task: other").replace("toy.tsv", "other.tsv")
-    write(tmp_path, {"other.yaml": other, "other.tsv": FILES["toy.tsv"].replace("cannot say", "cannot tell")})
-    assert [rule for rule, _, _ in found(linted(tmp_path))] == []
+    assert found(linted(write(tmp_path, files))) == []
 
 
 def test_sources_that_are_not_at_hand_are_told(tmp_path: Path) -> None:

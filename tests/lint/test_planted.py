@@ -50,6 +50,9 @@ templates:
 THINK = '      Think before you reply to "{{ question }}" (one sentence will do).'
 
 
+GUARD = """\
+      when: "{{ answer == 'cannot tell' }}"
+"""
 TALK = """\
   - name: talk
     turns:
@@ -156,7 +159,13 @@ FAULTS = [
     Fault("answer-leak", BARE, BARE + "    system: 'It is {{ answer }}, be sure.'\n", "    system:"),
     Fault("todo", LISTED, TALK + LISTED, "    - user: TODO"),
     # conditions and patterns
-    Fault("dead-guard", "answer != 'cannot say'", "answer == 'cannot tell'", "    when:"),
+    Fault(
+        "dead-guard",
+        "drop:",
+        OWN.replace("{{ passage", "Read. {{ passage") + GUARD + "drop:",
+        "      when:",
+        "toy.yaml",
+    ),
     Fault("constant-guard", "answer != 'cannot say'", "1 == 1", "    when:"),
     Fault("extract-misses", "'The answer is (?P<answer>.*)\\.'", "'Answer: (?P<answer>.*)'", "    extract:"),
     Fault("extract-misses", "(?P<answer>.*)\\.'", "(?P<answer>.*)'", "    extract:"),
