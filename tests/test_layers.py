@@ -13,18 +13,19 @@ LAYERS: Mapping[str, str] = {
     "data": "_version canonical complaints errors origin spec spec.* words",
     "pure": """
         allot assembling bound changes chat chat.columns chat.conversations chat.cutting chat.detecting chat.flat
-        chat.foreign chat.form chat.loss chat.normalising chat.render chat.rendered chat.template chat.turns check
-        even extracting generators generators.* held keyed layouts layouts.* lines options options.drawing
-        options.listing options.lists options.marks options.writing order packing packing.* plan prompting provenance
-        rates rates.* recipe refusals render render.* select shots shots.drawing shots.shooting shots.writing shuffled
-        styles token_budget weyl wording
+        chat.foreign chat.form chat.loss chat.normalising chat.render chat.rendered chat.template chat.turns check even
+        extracting generators generators.* held keyed layouts layouts.* lines lint.duplicates lint.field_use
+        lint.finding lint.gluing lint.guards lint.leaks lint.leftovers lint.option_words lint.paths lint.punctuation
+        lint.spaces lint.static lint.wording options options.drawing options.listing options.lists options.marks
+        options.writing order packing packing.* plan prompting provenance rates rates.* recipe refusals render render.*
+        select shots shots.drawing shots.shooting shots.writing shuffled styles token_budget weyl wording
     """,
     "I/O": """
         binding chat.byte_level chat.encode chat.guard chat.library computed durable encoding evalsets evalsets.*
         examples executors executors.* exemplars exports exports.* fields finishing folder holding_out holding_out.*
-        importers importers.* lengths manifest mapped measuring options.library parquet planner prepare publish
-        registry rendering shards shots.library sizing sources sources.* stages token_counts tokenizing undo weights
-        yamlio
+        importers importers.* lengths lint lint.linting lint.rendered lint.sampling lint.targets lint.values manifest
+        mapped measuring options.library parquet planner prepare publish registry rendering shards shots.library sizing
+        sources sources.* stages token_counts tokenizing undo weights yamlio
     """,
     "faces": "__init__ __main__ api api.* build cli cli.* preview preview.* report",
 }

@@ -19,7 +19,7 @@ COMMANDS = {
     "show": "Show one task, family or mixture with its templates.",
     "new": "Write a task, family or mixture file to start from.",
     "import": "Write the templates of another collection as families, or its files as tasks.",
-    "check": "Check every file without reading data, or a folder for a trainer.",
+    "check": "Check every file and wording, or a folder for a trainer.",
     "preview": "Show rendered rows, coloured by field.",
     "plan": "Show how many rows each task gives, and why.",
     "build": "Build a mixture into a folder.",

@@ -1,7 +1,10 @@
-"""`flanmix check`: every problem of every file, before a row is read; or of a folder of shards, for a trainer."""
+"""`flanmix check`: every problem of every file, and faults of wordings; or of a folder of shards, for a trainer."""
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,10 +18,15 @@ from flanmix.cli.options import (
     registry_option,
     say,
 )
-from flanmix.errors import BuildError, PlanError, SpecError, UsageError
+from flanmix.errors import BuildError, PlanError, Problem, SpecError, UsageError
 from flanmix.registry import Registry, read_registry
 from flanmix.spec import Family
 from flanmix.words import count_of
+
+if TYPE_CHECKING:
+    from flanmix.lint import Report
+
+_MOST_WARNINGS = 20
 
 
 @click.command("check")
@@ -31,13 +39,22 @@ from flanmix.words import count_of
     help="Check the shards of a folder for a trainer: a build, an export, or any folder of Parquet.",
 )
 @click.option("--explain", is_flag=True, help="Print for every template whether it goes by columns, or why by rows.")
+@click.option(
+    "--rows",
+    type=click.IntRange(0),
+    help="How many rows of each task to look at, 0 for none. Given, datasets of the Hub are loaded for it too."
+    "  [default: 1000, of sources at hand]",
+)
 @registry_option
 @format_option
-def command(mixture: str | None, trainer: str | None, explain: bool, folders: tuple[str, ...], form: str) -> None:
+def command(
+    mixture: str | None, trainer: str | None, explain: bool, rows: int | None, folders: tuple[str, ...], form: str
+) -> None:
     """Check the tasks, families and mixtures of the registry, or those that one mixture takes.
 
     Finds what is misspelt, missing or undefined in the files: keys, names, selectors, template syntax, variables that
-    are no fields. Reads no data.
+    are no fields. Then looks at the wordings, and at what they make of the first rows: leftovers, stray white space,
+    duplicates, answers that stand in the prompt, blank targets.
 
     With --for TRAINER, checks the shards in the folder NAME_OR_FILE instead: columns, names and rows that the trainer
     drops, cuts, or trains on by accident.
@@ -47,6 +64,8 @@ def command(mixture: str | None, trainer: str | None, explain: bool, folders: tu
             raise UsageError("--for needs a folder to check", hint="write it like 'flanmix check --for trl out'")
         if explain or folders:
             raise UsageError("--for checks shards, not templates", hint="leave --explain and --registry out")
+        if rows is not None:
+            raise UsageError("--for looks at every row", hint="leave --rows out")
         _check_for(trainer, Path(mixture), form)
         return
     from flanmix.check import problems_of, problems_of_family
@@ -70,12 +89,61 @@ def command(mixture: str | None, trainer: str | None, explain: bool, folders: tu
     unused = [] if mixture else _unused(registry, serving)
     for family in unused:
         problems += problems_of_family(family, registry.where(family))
+    problems = list(dict.fromkeys(problems))
+    report = _linted(registry, sorted(tasks), unused, serving, rows, chosen.split if chosen else None)
+    if form == "json" and not explain:
+        _print_problems(problems, report)
+    _say_warnings(report)
+    problems += [*report.problems, *(finding.problem for finding in report.findings)]
     if problems:
         raise SpecError(list(dict.fromkeys(problems)))
     if explain:
         _print_explained(registry, serving, unused, form)
     extra = f", {len(unused)} {'family' if len(unused) == 1 else 'families'} that no task uses" if unused else ""
     say(f"{count_of(len(tasks), 'task')} with {count_of(len(serving), 'template')}{extra}: no problems")
+
+
+def _linted(
+    registry: Registry,
+    tasks: Sequence[str],
+    unused: Iterable[Family],
+    serving: Iterable[BoundTemplate],
+    rows: int | None,
+    split: str | None,
+) -> "Report":
+    """What the linter finds in tasks, in the families that serve them, and in those that serve none."""
+    from flanmix.lint import ROWS, lint
+
+    files = {template.where.origin for template in serving}
+    used = [family for family in registry.families.values() if registry.where(family).origin in files]
+    families = {family.name: (family, registry.where(family)) for family in [*used, *unused]}
+    bound = [registry.tasks[name] for name in tasks]
+    wanted = ROWS if rows is None else rows
+    return lint(bound, families, rows=wanted, split=split, from_hub=rows is not None)
+
+
+def _print_problems(problems: Iterable[Problem], report: "Report") -> None:
+    """Print everything that was found as JSON; only what the linter found has a rule."""
+    plain = [{**asdict(problem), "severity": "problem"} for problem in dict.fromkeys([*problems, *report.problems])]
+    found = [{**finding.record, "severity": "problem"} for finding in report.findings]
+    print_json([*plain, *found, *({**finding.record, "severity": "warning"} for finding in report.warnings)])
+
+
+def _say_warnings(report: "Report") -> None:
+    """Tell what may stay as it is: wordings of other collections, and tasks of which no row was looked at."""
+    if len(report.warnings) <= _MOST_WARNINGS:
+        for warning in report.warnings:
+            say(f"warning: {warning.problem}")
+    else:
+        counts = Counter(warning.rule for warning in report.warnings)
+        first = {warning.rule: warning for warning in reversed(report.warnings)}
+        for rule in sorted(counts):
+            say(f"warning: {count_of(counts[rule], 'time')} {rule}, first at {first[rule].problem}")
+        say("warnings are of wordings of other collections; '--format json' lists all")
+    for why in dict.fromkeys(report.unread.values()):
+        names = [name for name, other in report.unread.items() if other == why]
+        others = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+        say(f"no row was looked at of {', '.join(names[:3])}{others}: {why}")
 
 
 def _check_for(trainer: str, folder: Path, form: str) -> None:
