@@ -1,6 +1,5 @@
 """Plans: exact counts, any row on demand, and the builds that they make."""
 
-import dataclasses
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,16 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from flanmix import manifest, registry, spec
+from flanmix.api.modelling import with_model
 from flanmix.build import Options, build, make_job
 from flanmix.canonical import canonical_json
 from flanmix.changes import changes
-from flanmix.encoding import make_encoding, make_template
-from flanmix.errors import SpecError, UsageError, did_you_mean
+from flanmix.errors import UsageError, did_you_mean
 from flanmix.examples import Example, Examples
 from flanmix.exports.export import Export, export
 from flanmix.folder import clear
 from flanmix.held import HeldOut, in_words
-from flanmix.layouts import LAYOUTS, TOKENS
 from flanmix.planner import Planned, plan_mixture, plan_stages
 from flanmix.preview import Explanation, Mask, mask
 from flanmix.preview.rows import explain_position, explain_row
@@ -167,7 +165,7 @@ class Plan:
             max_shard_size=max_shard_size,
         )
         flagged = "trained" in planned.plan.chat_columns
-        options = _with_model(told, mixture, encoding, flagged=flagged)
+        options = with_model(told, mixture, encoding, flagged=flagged)
         job = make_job(planned.plan, planned.files, options)
         if replace:
             clear(Path(out))
@@ -184,38 +182,6 @@ class Plan:
                 f", and of {len(sized) - 1} more" * (len(sized) > 1)
             )
             raise UsageError(what, hint="such a plan can be read, not built: take 'sizes' out of the mixture")
-
-
-def _with_model(options: Options, mixture: spec.Mixture, chosen: Mapping[str, Any], *, flagged: bool) -> Options:
-    """The same options with what makes text for a model of a row, or tokens, as the layout needs it."""
-    names = spec.EncodingKeys.model_fields
-    if unknown := sorted(chosen.keys() - {*names, "tokenizer"}):
-        hint = did_you_mean(unknown[0], names) or f"of an encoding there are tokenizer, {', '.join(names)}"
-        raise UsageError(f"a build has no option '{unknown[0]}'", hint=hint)
-    _refuse_idle(options.layout, chosen)
-    tokenizer = chosen.get("tokenizer", mixture.tokenizer)
-    try:
-        keys = spec.EncodingKeys(**{name: chosen.get(name, getattr(mixture, name)) for name in names})
-    except SpecError as error:
-        raise UsageError(error.problems) from error
-    if options.layout in TOKENS:
-        packed = options.layout == "packed"
-        made = make_encoding(keys, tokenizer, separator=options.separator, packed=packed, flagged=flagged)
-        return dataclasses.replace(options, encoding=made)
-    if options.layout in LAYOUTS and not LAYOUTS[options.layout].ROOM:
-        return dataclasses.replace(options, chat=make_template(keys, tokenizer))
-    return options
-
-
-def _refuse_idle(layout: str, chosen: Mapping[str, Any]) -> None:
-    """Raise `UsageError` for options of this call that would decide nothing in the layout."""
-    if layout in TOKENS or layout not in LAYOUTS:
-        return
-    of_texts = set() if LAYOUTS[layout].ROOM else {"chat_template", "bos", "eos"}
-    idle = sorted(name for name, value in chosen.items() if value is not None and name not in {"tokenizer", *of_texts})
-    if idle:
-        what = f"{' and '.join(idle)} would do nothing in the layout '{layout}'"
-        raise UsageError(what, hint=f"leave {'them' if len(idle) > 1 else 'it'} out, or take {' or '.join(TOKENS)}")
 
 
 def _tokens(planned: Planned, options: Options, out: Path, made: Mapping[str, Any]) -> dict[str, Any]:
