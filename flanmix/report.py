@@ -1,6 +1,7 @@
 """Plans as tables and as plain records."""
 
 import io
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -197,7 +198,15 @@ def plan_table(plan: Plan) -> PlanTable:
     in_all = (f"{plan.tokens or tokens:,.0f}", "100%", "100%") if measured else ()
     columns = ("task", "type", "there are", "usable", "asked", "planned", "share", "epochs", "worth", *of_tokens)
     total = ("all", "", "", "", "", f"{plan.rows:,}", "100%", "", "", *in_all)
-    return _telling(PlanTable(title, (*columns, "styles", "bound by"), (*rows, (*total, "", ""))))
+    return _telling(PlanTable(title, (*columns, "styles", "bound by"), (*rows, (*total, _all_styles(plan), ""))))
+
+
+def _all_styles(plan: Plan) -> str:
+    """How many rows of all tasks have each style."""
+    counts: Counter[str] = Counter()
+    for index in range(len(plan.tasks)):
+        counts.update({name: rows for name, rows in _counts(plan, index).items() if name != ANY})
+    return ", ".join(f"{name} {rows:,}" for name, rows in counts.items())
 
 
 def _telling(table: PlanTable) -> PlanTable:
