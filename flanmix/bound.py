@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from flanmix.errors import UsageError, did_you_mean
 from flanmix.origin import Where
 from flanmix.select import Subject
 from flanmix.spec import Conversation, Task, Template
@@ -47,6 +48,15 @@ class BoundTask:
         if task.conversation is None and task.fields is None and task.type == _DIALOGUE and of_family:
             return "detect"
         return task.conversation
+
+    def template(self, name: str) -> BoundTemplate:
+        """The template of this id, as `fm_template` has it; raises `UsageError`."""
+        for item in self.templates:
+            if item.id == name:
+                return item
+        ids = [item.id for item in self.templates]
+        hint = did_you_mean(name, ids) or f"there are {', '.join(ids)}"
+        raise UsageError(f"{self.task.name} has no template '{name}'", hint=hint)
 
     @property
     def subject(self) -> Subject:

@@ -117,7 +117,7 @@ class Exemplars:
             )
             shown = places[inverse.reshape(found.shape)]
             inverted = planned.templates[own.template].style == "inverted"
-            valid, answers = _valid(shown, known.texts, own.at(active), inverted=inverted)
+            valid, answers = admissible(shown, known.texts, own.at(active), inverted=inverted)
             at[active], counts = first_valid(shown, valid, asking.wanted, answers if balanced else None, width=most)
             more = count < pool.size - 1 and count < _MOST
             active, count = active[counts < asking.wanted] if more else active[:0], 4 * count
@@ -200,7 +200,7 @@ class _Known:
         return np.concatenate([numbers[2] for numbers in self._numbers])
 
 
-def _valid(
+def admissible(
     shown: Ints, texts: tuple[pa.Array, pa.Array], own: tuple[pa.Array, pa.Array], *, inverted: bool
 ) -> tuple[npt.NDArray[np.bool_], Ints]:
     """Which candidates may go before their rows, and a number for the target of each.

@@ -30,7 +30,7 @@ from flanmix.render.environment import (
     compile_template,
     is_expression,
 )
-from flanmix.render.values import Const, Mask, Value, value_of
+from flanmix.render.values import Const, Mask, Value, in_one, value_of
 from flanmix.sources.rows import normal_type
 from flanmix.spec import ConversationColumns, Dialect
 from flanmix.words import TRAINED, TURN_FIELDS
@@ -236,8 +236,7 @@ class FieldMaker:
         self._count(Counter({"no template applies": int((numbers < 0).sum())}))
         self.guard_rows.update(dict(enumerate(np.bincount(numbers[numbers >= 0]).tolist())))
         table = fields.append_column(GUARD, pa.array(numbers)).filter(pa.array(numbers >= 0)).combine_chunks()
-        batches = table.to_batches()
-        return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
+        return pa.record_batch([in_one(column) for column in table.columns], schema=table.schema)
 
     def _guard_numbers(self, serves: Mask) -> npt.NDArray[np.int32]:
         """The number of the set of templates that serves each row, in the order in which they are met; -1 for none."""

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from flanmix._version import __version__
 from flanmix.errors import BuildError, Problem
 from flanmix.finishing import TOKEN_COUNTS
+from flanmix.plan import Plan
 from flanmix.shards import DATA, Job, file_facts
 
 SCHEMA_VERSION = 1
@@ -27,7 +28,7 @@ def make(job: Job, receipts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     `tasks[].source` tells of the rows before the plan: how many the source has, how many are usable, and why the
     others are not.
     """
-    kept = ("file", "rows", "lines", "bytes", "sha256", "rows_xxh3")
+    kept = ("file", "planned", "rows", "lines", "bytes", "sha256", "rows_xxh3")
     return {
         "schema_version": SCHEMA_VERSION,
         "flanmix": __version__,
@@ -44,6 +45,8 @@ def make(job: Job, receipts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "rows": sum(receipt["rows"] for receipt in receipts),
         "planned": job.plan.rows,
         "styles": dict(job.plan.styles),
+        **({"shots": job.plan.shots.facts()} if job.plan.shots else {}),
+        **({} if job.plan.options.as_in_data else {"options": job.plan.options.facts()}),
         "relaxed": list(job.plan.relaxed),
         "held_out": [each.facts() for each in job.plan.held_out],
         **(job.plan.prompting.facts(sorted({task.type for task in job.plan.tasks})) if job.plan.prompting else {}),
@@ -73,27 +76,28 @@ def _of_models(job: Job, receipts: Sequence[Mapping[str, Any]]) -> dict[str, Any
 
 def _tasks(job: Job, receipts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """One record for each task of the plan."""
-    written: dict[str, Counter[str]] = {task.name: Counter() for task in job.plan.tasks}
-    dropped: dict[str, Counter[str]] = {task.name: Counter() for task in job.plan.tasks}
-    tokens: dict[str, Counter[str]] = {task.name: Counter() for task in job.plan.tasks}
+    kinds = ("templates", "styles", "shots", "dropped")
+    found = {task.name: {kind: Counter[str]() for kind in (*kinds, "tokens")} for task in job.plan.tasks}
     for receipt in receipts:
         for name, facts in receipt["tasks"].items():
-            written[name].update(facts["templates"])
-            dropped[name].update(facts["dropped"])
-            tokens[name].update({key: facts[key] for key in TOKEN_COUNTS if key in facts})
+            for kind in kinds:
+                found[name][kind].update(facts[kind])
+            found[name]["tokens"].update({key: facts[key] for key in TOKEN_COUNTS if key in facts})
     return [
         {
             "task": task.name,
             "type": task.type,
             "planned": task.rows,
-            "written": written[task.name].total(),
-            "dropped": dict(sorted(dropped[task.name].items())),
+            "written": found[task.name]["templates"].total(),
+            "dropped": dict(sorted(found[task.name]["dropped"].items())),
             "epochs": round(task.epochs, 6),
             "share_asked": task.share_asked,
             "bound": task.bound,
             "wordings": job.plan.wordings_digest(index),
-            "templates": dict(sorted(written[task.name].items())),
-            **({name: tokens[task.name][name] for name in TOKEN_COUNTS} if job.output.encoding else {}),
+            "templates": dict(sorted(found[task.name]["templates"].items())),
+            "styles": dict(sorted(found[task.name]["styles"].items())),
+            **({"shots": _shots(job.plan, index, found[task.name]["shots"])} if job.plan.shots else {}),
+            **({name: found[task.name]["tokens"][name] for name in TOKEN_COUNTS} if job.output.encoding else {}),
             "source": {
                 "rows": task.source_rows,
                 "usable": task.usable,
@@ -105,6 +109,12 @@ def _tasks(job: Job, receipts: Sequence[Mapping[str, Any]]) -> list[dict[str, An
         }
         for index, task in enumerate(job.plan.tasks)
     ]
+
+
+def _shots(plan: Plan, task: int, written: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """How many rows were to have each number of exemplars, and how many have."""
+    planned = {str(number): count for number, count in plan.shot_counts(task).items()}
+    return {"planned": planned, "written": dict(sorted(written.items(), key=lambda item: int(item[0])))}
 
 
 def read(folder: Path) -> dict[str, Any]:

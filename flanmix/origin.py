@@ -50,6 +50,17 @@ class Where:
         """A place inside this one, as `dotted` writes it: `turns[0].user`."""
         return self.at(*(int(part) if part.isdigit() else part for part in re.findall(r"\w+", key)))
 
+    @property
+    def place(self) -> str:
+        """The place in words: `file:line: key`.
+
+        >>> Where(Origin("nli.yaml", {("templates",): 7}), ("templates",)).place
+        'nli.yaml:7: templates'
+        """
+        problem = self.problem("")
+        line = f":{problem.line}" if problem.line else ""
+        return f"{problem.file}{line}: {problem.key}" if problem.key else f"{problem.file}{line}"
+
     def problem(self, what: str, hint: str | None = None, *, into_text: int | None = None) -> Problem:
         """A `Problem` at this place."""
         return self.origin.problem(what, self.path, hint, into_text=into_text)

@@ -6,13 +6,14 @@ from fractions import Fraction
 
 from flanmix.allot import Allotment, Allotments, Sizes, allot
 from flanmix.bound import BoundTask, BoundTemplate
-from flanmix.check import refuse_problems
+from flanmix.check import refuse_problems, variables_of_template
 from flanmix.encoding import counting_of
-from flanmix.errors import FlanmixError, PlanError, Problem, SourceError
+from flanmix.errors import FlanmixError, PlanError, Problem, SourceError, TemplateError
 from flanmix.holding_out import HoldingOut
 from flanmix.layouts import TOKENS
 from flanmix.mapped import RowFile
 from flanmix.measuring import measure, settle
+from flanmix.options.drawing import Listing
 from flanmix.options.library import listing
 from flanmix.origin import Where
 from flanmix.plan import Plan, PlannedStyle, PlannedTask, PlannedTemplate, RowLength
@@ -103,18 +104,40 @@ def _planned(recipe: Recipe, registry: Registry, progress: Callable[[str], None]
     read = sorted({offer.task for offer in recipe.offers if offer not in recipe.sizes})
     tasks = {name: registry.tasks[name] for name in read}
     refuse_problems(tasks.values())
+    _refuse_misreading(tasks.values(), _listing(recipe))
+    lengthened = bool(shooting_of(mixture)) or not _listing(recipe).as_in_data
+    if recipe.budget.tokens is not None and lengthened:
+        what = "a budget in tokens counts neither exemplars nor options listed in another way than in the data"
+        raise PlanError(recipe.where.at("tokens").problem(what, "give it 'rows' or 'epochs'"))
     prepared = _prepared(tasks.values(), mixture.split, progress)
     templates = {offer: len(tasks[offer.task].templates) for offer in recipe.offers if offer.task in tasks}
     copies = {offer: min(mixture.templates_per_row, number) for offer, number in templates.items()}
     rows = {offer: recipe.sizes.get(offer) or prepared[offer.task].usable * copies[offer] for offer in recipe.offers}
     making = _Making(recipe, tasks, prepared, Sizes(rows, templates), relax)
-    measured = recipe.budget.tokens is not None or mixture.layout not in TOKENS  # such a build counts its tokens anyway
+    measured = recipe.budget.tokens is not None or not (mixture.layout in TOKENS or lengthened)
     if mixture.tokenizer is not None and measured and not recipe.sizes:
         return making.in_tokens(mixture.tokenizer)
     if recipe.budget.tokens is not None:
         what = "a budget in tokens needs the tasks' rows, and sizes are all that is known of some"
         raise PlanError(recipe.where.at("tokens").problem(what, "give it 'rows' or 'epochs'"))
     return making.planned(allot(recipe, making.sizes, relax=relax))
+
+
+def _listing(recipe: Recipe) -> Listing:
+    return listing(recipe.mixture.options, recipe.where.at("options"))
+
+
+def _refuse_misreading(tasks: Iterable[BoundTask], how: Listing) -> None:
+    """Raise `TemplateError` for templates that would look answers up in the order of the data, and list another."""
+    hint = "print 'answer', which follows the order, or keep it: options: {order: kept}"
+    problems = [
+        item.where.problem(f"{item.id} looks its answer up in 'choices', whose order the mixture shuffles", hint)
+        for task in tasks
+        for item in task.templates
+        if how.misread_by(variables_of_template(item.template))
+    ]
+    if problems:
+        raise TemplateError(list(dict.fromkeys(problems)))
 
 
 def _prepared(tasks: Iterable[BoundTask], split: str, progress: Callable[[str], None]) -> dict[str, Prepared]:
@@ -188,7 +211,7 @@ class _Making:
             prompting=Prompting.of(mixture),
             shots=shooting_of(mixture),
             templates_per_row=mixture.templates_per_row,
-            options=listing(mixture.options, self.recipe.where.at("options")),
+            options=_listing(self.recipe),
             stage=self.recipe.stage.name if self.recipe.stage else "",
             held_out=self.recipe.held_out,
         )
@@ -251,8 +274,8 @@ class _Making:
 
 def _template(item: BoundTemplate) -> PlannedTemplate:
     keys = [key for key in item.template.texts if item.template.turns or item.template.system]
-    places = {key: _place(item.where.at_text(key)) for key in keys}
-    return PlannedTemplate(item.id, item.template, item.style, _place(item.where), places)
+    places = {key: item.where.at_text(key).place for key in keys}
+    return PlannedTemplate(item.id, item.template, item.style, item.where.place, places)
 
 
 def _by_task(allotments: Allotments) -> dict[str, list[Allotment]]:
@@ -275,9 +298,3 @@ def _with_lengths(plan: Plan, lengths: Sequence[TaskLength]) -> Plan:
 
 def _offers(plan: Plan) -> dict[Offer, Replayed]:
     return {Offer(task.name): Replayed(task.rows, task.offered) for task in plan.tasks}
-
-
-def _place(where: Where) -> str:
-    problem = where.problem("")
-    line = f":{problem.line}" if problem.line else ""
-    return f"{problem.file}{line}: {problem.key}" if problem.key else f"{problem.file}{line}"

@@ -131,7 +131,13 @@ def _write_shard(
     def close() -> None:
         with whole:
             beside.refuse_after_failure()
-        facts = {"file": job.file(shard), "build": job.digest, **file_facts(target), **tally.facts()}
+        facts = {
+            "file": job.file(shard),
+            "build": job.digest,
+            "planned": len(positions),
+            **file_facts(target),
+            **tally.facts(),
+        }
         write_text(folder / job.receipt(shard), canonical_json({"facts": facts, "sha256": _digest(facts)}))
 
     beside.do_always(close)
@@ -274,8 +280,10 @@ class _Tally:
 
     def __init__(self) -> None:
         self.rows = self.lines = 0
-        self.written: Counter[tuple[str, str]] = Counter()
-        self.dropped: Counter[tuple[str, str]] = Counter()
+        self.written: Counter[tuple[str, Any]] = Counter()
+        self.dropped: Counter[tuple[str, Any]] = Counter()
+        self.styles: Counter[tuple[str, Any]] = Counter()
+        self.shots: Counter[tuple[str, Any]] = Counter()
         self.tokens: Counter[tuple[str, str]] = Counter()
         self.counts: Counter[str] = Counter()
         self.digests: defaultdict[str, Any] = defaultdict(xxh3_128)
@@ -286,9 +294,11 @@ class _Tally:
         self.lines += sum(made.num_rows for made in done.tables)
         self.dropped.update(done.rows.dropped)
         self.counts.update(done.counts)
-        counts = table.group_by(["fm_task", "fm_template"], use_threads=False).aggregate([([], "count_all")])
-        for row in counts.to_pylist():
-            self.written[row["fm_task"], row["fm_template"]] += row["count_all"]
+        shots = table.column("fm_shots")
+        numbered = table.append_column("shots", pc.list_value_length(shots))
+        for counts, name in ((self.written, "fm_template"), (self.styles, "fm_style"), (self.shots, "shots")):
+            groups = numbered.group_by(["fm_task", name], use_threads=False).aggregate([([], "count_all")])
+            counts.update({(row["fm_task"], row[name]): row["count_all"] for row in groups.to_pylist()})
         for name in TOKEN_COUNTS:
             if name in table.column_names:
                 sums = table.group_by("fm_task", use_threads=False).aggregate([(name, "sum")])
@@ -300,11 +310,12 @@ class _Tally:
     def facts(self) -> dict[str, Any]:
         digests = {name: digest.hexdigest() for name, digest in self.digests.items()}
         whole = xxh3_128(canonical_json(digests).encode()).hexdigest()
-        tasks: defaultdict[str, dict[str, Any]] = defaultdict(lambda: {"templates": {}, "dropped": {}})
-        for (task, template), count in sorted(self.written.items()):
-            tasks[task]["templates"][template] = count
-        for (task, reason), count in sorted(self.dropped.items()):
-            tasks[task]["dropped"][reason] = count
+        kinds: dict[str, Counter[tuple[str, Any]]]
+        kinds = {"templates": self.written, "styles": self.styles, "shots": self.shots, "dropped": self.dropped}
+        tasks: defaultdict[str, dict[str, Any]] = defaultdict(lambda: {kind: {} for kind in kinds})
+        for kind, counts in kinds.items():
+            for (task, name), count in sorted(counts.items()):
+                tasks[task][kind][str(name)] = count
         for (task, name), count in sorted(self.tokens.items()):
             tasks[task][name] = count
         facts = {"rows": self.rows, "rows_xxh3": whole, "tasks": dict(tasks)}

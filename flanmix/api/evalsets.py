@@ -10,7 +10,6 @@ from flanmix.errors import PlanError, Problem, UsageError, did_you_mean
 from flanmix.evalsets.choosing import EvalTask, choose_tasks, selected_tasks
 from flanmix.evalsets.evalset import prepare_sets, write_sets
 from flanmix.evalsets.options import EvalOptions
-from flanmix.holding_out import held_out
 from flanmix.planner import resolved
 
 
@@ -54,19 +53,21 @@ def evalset(
     """Write the tasks that a mixture holds out, or those that any selector in `select` takes, as eval sets.
 
     `options` are those of `flanmix.evalsets.options.EvalOptions`: `split`, `shots`, `rows`, `templates`, `styles`,
-    `form`, `separator`, `seed`; the last two default to the mixture's. Raises `FlanmixError`; then nothing is written.
+    `form`, `separator`, `shot_format`, `seed`; the last three default to the mixture's. Raises `FlanmixError`; then
+    nothing is written.
     """
     selectors = (select,) if isinstance(select, str) else tuple(select)
     chosen = _options(mixture, options)
-    names = _names(tasks, mixture, selectors)
+    seen = _Seen.of(mixture, tasks)
+    names = _names(tasks, mixture, selectors, seen)
     picked = choose_tasks(tasks, names, chosen)
-    trained = _trained(tasks, mixture)
-    _refuse_trained(picked, mixture, trained)
+    _refuse_trained(picked, mixture, seen.trained)
     title = name or (mixture.name if mixture is not None else "evalset")
     told = {
         "mixture": None if mixture is None else mixture.name,
-        "selectors": list(selectors or (mixture.hold_out if mixture is not None else ())),
-        "trained_on": sorted(trained.intersection(names)),
+        "selectors": list(selectors or (() if mixture is None else mixture.hold_out)),
+        "trained_on": sorted(seen.trained.intersection(names)),
+        "left_out": {task.name: task.why_bare for task in picked if not task.templates},
     }
     sets = prepare_sets(picked, chosen)
     write_sets(title, sets, Path(out), told=told, replace=replace, quiet=quiet)
@@ -78,7 +79,11 @@ def _options(mixture: spec.Mixture | None, options: dict[str, Any]) -> EvalOptio
     if unknown := sorted(options.keys() - known):
         hint = did_you_mean(unknown[0], known) or f"there are {', '.join(known)}"
         raise UsageError(f"an eval set has no option '{unknown[0]}'", hint=hint)
-    own: dict[str, Any] = {} if mixture is None else {"separator": mixture.separator, "seed": mixture.seed}
+    own: dict[str, Any] = {}
+    if mixture is not None:
+        own = {"separator": mixture.separator, "seed": mixture.seed}
+        if isinstance(mixture.shots, spec.Shots) and len(mixture.shots.formats) == 1:
+            own["shot_format"] = mixture.shots.formats[0]
     told = {key: value for key, value in options.items() if value is not None}
     for key in ("shots", "styles"):
         if key in told:
@@ -86,27 +91,40 @@ def _options(mixture: spec.Mixture | None, options: dict[str, Any]) -> EvalOptio
     return EvalOptions(**own | told)
 
 
-def _names(tasks: registry.Registry, mixture: spec.Mixture | None, selectors: tuple[str, ...]) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class _Seen:
+    """What a mixture, in all its stages, trains on and holds out."""
+
+    trained: frozenset[str] = frozenset()
+    held_out: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, mixture: spec.Mixture | None, tasks: registry.Registry) -> "_Seen":
+        if mixture is None:
+            return cls()
+        recipes = [resolved(mixture, tasks, stage) for stage in mixture.stages or (None,)]
+        held = {each.task for recipe in recipes for each in recipe.held_out if each.direct}
+        return cls(frozenset(name for recipe in recipes for name in recipe.tasks), tuple(sorted(held)))
+
+
+def _names(
+    tasks: registry.Registry, mixture: spec.Mixture | None, selectors: tuple[str, ...], seen: _Seen
+) -> tuple[str, ...]:
     if selectors:
         return selected_tasks(selectors, tasks)
     if mixture is None:
         raise UsageError("nothing says which tasks", hint="give a mixture that holds some out, or a selector")
-    if not mixture.hold_out:
+    if not seen.held_out:
         hint = "write 'hold_out' into it, or give a selector"
         raise UsageError(f"the mixture '{mixture.name}' holds no task out", hint=hint)
-    return tuple(each.task for each in held_out(tasks, mixture.hold_out) if each.direct)
+    sized = [name for name in seen.held_out if name not in tasks.tasks]
+    if sized:
+        what = f"of {sized[0]}, which '{mixture.name}' holds out, the size is known and no data"
+        raise UsageError(what, hint="name tasks with data by a selector")
+    return seen.held_out
 
 
-def _trained(tasks: registry.Registry, mixture: spec.Mixture | None) -> set[str]:
-    """The tasks that a mixture trains on."""
-    if mixture is None:
-        return set()
-    recipes = [resolved(mixture, tasks, stage) for stage in mixture.stages or (None,)]
-    out = {each.task for each in held_out(tasks, mixture.hold_out)} if mixture.hold_out else set()
-    return {name for recipe in recipes for name in recipe.tasks} - out
-
-
-def _refuse_trained(picked: Iterable[EvalTask], mixture: spec.Mixture | None, trained: set[str]) -> None:
+def _refuse_trained(picked: Iterable[EvalTask], mixture: spec.Mixture | None, trained: frozenset[str]) -> None:
     """Raise `PlanError` where the very rows that a mixture trains on would be asked."""
     problems = []
     for task in picked:

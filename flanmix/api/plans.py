@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from operator import index
 from pathlib import Path
@@ -22,7 +22,9 @@ from flanmix.folder import clear
 from flanmix.held import HeldOut, in_words
 from flanmix.layouts import LAYOUTS, TOKENS
 from flanmix.planner import Planned, plan_mixture, plan_stages
-from flanmix.preview import Mask, mask
+from flanmix.preview import Explanation, Mask, mask
+from flanmix.preview.rows import explain_position, explain_row
+from flanmix.registry import load_registry
 from flanmix.report import PlanTable, changes_table, one_below_the_other, plan_facts, plan_records, plan_table, why
 from flanmix.shards import Format
 from flanmix.stages import claim_stages, write_stages
@@ -66,10 +68,7 @@ class Plan:
         return self.rows
 
     def __getitem__(self, position: int) -> Example:
-        position = index(position)
-        if not -self.rows <= position < self.rows:
-            raise IndexError(f"position {position} of a mixture of {self.rows} rows")
-        return self._examples.example(position % self.rows)
+        return self._examples.example(self._place(position))
 
     def __iter__(self) -> Iterator[Example]:
         return (self[position] for position in range(self.rows))
@@ -99,6 +98,17 @@ class Plan:
     def why(self, task: str) -> str:
         """Why a task gives as many rows as it does, or why it is held out, in words; raises `UsageError`."""
         return why(self._planned.plan, task)
+
+    def explain(self, position: int) -> Explanation:
+        """How a position comes to be: its task, source row, template and texts, or why it is dropped."""
+        self._refuse_sizes()
+        return explain_position(self._planned, self._place(position))
+
+    def _place(self, position: int) -> int:
+        position = index(position)
+        if not -self.rows <= position < self.rows:
+            raise IndexError(f"position {position} of a mixture of {self.rows} rows")
+        return position % self.rows
 
     def changes(self, folder: str | Path) -> list[dict[str, Any]]:
         """What building this plan would change in a folder that was built before, task by task, as plain values."""
@@ -164,7 +174,7 @@ class Plan:
         tasks = [bound.task for bound in planned.tasks]
         more = partial(_tokens, planned, options)
         build(job, Path(out), tasks, mixture.description, num_proc, quiet=quiet, more=more)
-        return Built(Path(out))
+        return Built(Path(out), self)
 
     def _refuse_sizes(self) -> None:
         """Raise `UsageError` where nothing is known of a task but its size."""
@@ -282,6 +292,15 @@ class StagedPlan(Plan):
             raise UsageError(f"no stage has the task '{task}'", hint=hint)
         return "\n\n".join(f"Stage {stage}:\n{plan.why(task)}" for stage, plan in having.items())
 
+    def explain(self, position: int) -> Explanation:
+        """As of a `Plan`."""
+        place = self._place(position)
+        for plan in self.stages.values():
+            if place < plan.rows:
+                return plan.explain(place)
+            place -= plan.rows
+        raise AssertionError
+
     def changes(self, folder: str | Path) -> list[dict[str, Any]]:
         """As of a `Plan`."""
         found = [(stage, plan.changes(Path(folder) / stage)) for stage, plan in self.stages.items()]
@@ -317,14 +336,15 @@ class StagedPlan(Plan):
         built = {stage: plan.build(Path(out) / stage, **options) for stage, plan in self.stages.items()}
         facts = {stage: each.manifest for stage, each in built.items()}
         write_stages(Path(out), self.name, self.digest, facts)
-        return Built(Path(out))
+        return Built(Path(out), self)
 
 
 @dataclass(frozen=True)
 class Built:
-    """A finished build on disk."""
+    """A finished build on disk. `plan` is what it was built from, where that is at hand."""
 
     folder: Path
+    plan: Plan | None = field(default=None, repr=False, compare=False)
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -342,6 +362,28 @@ class Built:
         `rows` is how many, spread evenly, or which, counted from 0. Raises `UsageError` for a build of texts.
         """
         return mask(self.folder, rows, tokenizer=tokenizer)
+
+    def explain(
+        self, row: int, *, registry: registry.Registry | None = None, tokenizer: str | Path | None = None
+    ) -> Explanation:
+        """How a row came to be: its task and share, source row, style, template, exemplars, texts and tokens.
+
+        `row` counts from 0 through all shards, of packs the packs, of stages through all of them. What the build does
+        not hold comes from its plan, or from `registry` (by default the bundled catalogue); what cannot be had is said.
+        Raises `UsageError`.
+        """
+        found = self.manifest
+        known = load_registry() if registry is None and self.plan is None else registry
+        for stage in found.get("stages", {}):
+            lines = sum(shard.get("lines", shard["rows"]) for shard in manifest.read(self.folder / stage)["shards"])
+            if row < lines:
+                plan = self.plan.stages[stage] if isinstance(self.plan, StagedPlan) else None
+                return Built(self.folder / stage, plan).explain(row, registry=known, tokenizer=tokenizer)
+            row -= lines
+        if "stages" in found:
+            raise UsageError(f"{self.folder} has no such row", hint="rows are counted from 0 through all stages")
+        planned = None if self.plan is None or self.plan.digest != found["plan"] else self.plan._planned
+        return explain_row(self.folder, row, load_registry() if known is None else known, planned, tokenizer)
 
     def verify(self) -> dict[str, Any]:
         """Check every file against the manifest; raises `BuildError` with all that differs."""

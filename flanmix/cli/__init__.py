@@ -25,6 +25,7 @@ COMMANDS = {
     "build": "Build a mixture into a folder.",
     "evalset": "Write held-out tasks as zero- and few-shot eval sets.",
     "verify": "Check a built folder against its manifest.",
+    "explain": "Show how a row of a built folder came to be.",
     "export": "Write a built folder as a trainer reads it.",
 }
 """The commands and what `flanmix --help` says of them; a command's module is imported when it runs."""

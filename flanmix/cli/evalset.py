@@ -53,6 +53,7 @@ def _wordings(context: click.Context, parameter: click.Parameter, value: str) ->
     show_default=True,
     help="A row for each prompt, for each prompt and choice, or both.",
 )
+@click.option("--shot-format", metavar="NAME", help="How exemplars are written. [default: the mixture's one, or plain]")
 @click.option("--separator", metavar="TEXT", help="Between a prompt and its answer, in place of the mixture's.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="In place of the mixture's own.")
 @click.option("--replace", is_flag=True, help="Remove other eval sets from the folder first.")
@@ -91,7 +92,13 @@ def _summary(manifest: dict[str, Any], out: str) -> None:
     for each in manifest["tasks"]:
         lost = ", ".join(f"{count:,} {reason}" for reason, count in each["dropped"].items())
         rows = f"{each['set']}: {count_of(each['written'], 'row')} of {each['split']}"
-        say(f"{rows}{f' ({lost})' if lost else ''}" if each["written"] else f"{each['set']}: none, no choices to rank")
+        if each["written"] or each["form"] == "generation":
+            say(f"{rows}{f' ({lost})' if lost else ''}")
+    bare = sum(not each["written"] and each["form"] == "ranking" for each in manifest["tasks"])
+    if bare:
+        say(f"{count_of(bare, 'set')} without choices to rank")
+    for task, why in manifest["left_out"].items():
+        say(f"warning: {task} is left out: {why}")
     for task in manifest["trained_on"]:
         say(f"warning: the mixture trains on {task}, on another split of it")
     first = next(each for each in manifest["tasks"] if each["written"])

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from flanmix.assembling import is_blank
 from flanmix.bound import BoundTemplate
 from flanmix.evalsets.choosing import ANSWER, CHOICES
+from flanmix.options.listing import answer_places
 from flanmix.render import names_read, promptsource, render, render_pair, render_text
 
 TEXT = pa.large_string()
@@ -67,8 +68,8 @@ def ask(item: BoundTemplate, table: pa.Table, *, seed: int, task: str) -> Asked:
     if not ranks(item, table.schema):
         return Asked(inputs, targets, _none(len(table)), np.full(len(table), -1, np.int32))
     choices = _written(item, table)
-    index = _place_of(targets, choices)
-    return Asked(inputs, targets, choices, index, _lost(choices, index))
+    index = answer_places(table.column(CHOICES), table.column(ANSWER)).astype(np.int32)
+    return Asked(inputs, _right(choices, index, targets), choices, index, _lost(choices, index))
 
 
 def _written(item: BoundTemplate, table: pa.Table) -> pa.ListArray:
@@ -79,6 +80,13 @@ def _written(item: BoundTemplate, table: pa.Table) -> pa.ListArray:
     names = names_read(item.template, key) - {ANSWER}
     others = {name: table.column(name).take(owners) for name in names if name in table.column_names}
     return lists_of(_lengths(lists), render_text(item.template.texts[key], pa.table({**others, ANSWER: flat})))
+
+
+def _right(choices: pa.ListArray, index: npt.NDArray[np.int32], targets: pa.Array) -> pa.Array:
+    """The right choices: the targets, but for white space around an answer that its choice has not."""
+    lengths = _lengths(choices)
+    places = pa.array(np.cumsum(lengths) - lengths + index, mask=index < 0)
+    return pc.if_else(targets.is_valid(), pc.coalesce(choices.flatten().take(places), targets), targets)
 
 
 def _in_dialect(inputs: pa.Array, targets: pa.Array, choices: pa.ListArray) -> Asked:

@@ -41,6 +41,11 @@ class EvalTask:
         return self.bound.task.name
 
     @property
+    def why_bare(self) -> str:
+        """Why its wordings are left out."""
+        return ", ".join(dict.fromkeys(self.left_out.values()))
+
+    @property
     def source(self) -> tuple[str, str]:
         """What rows are joined to their source by: its name, and its own name for the split."""
         return name_of(self.bound.task.source, self.split)
@@ -99,8 +104,7 @@ def _same_names(names: Iterable[str]) -> list[Problem]:
 
 
 def _bare(task: EvalTask) -> Problem:
-    reasons = ", ".join(dict.fromkeys(task.left_out.values()))
-    return task.bound.where.problem(f"no wording of {task.name} is left ({reasons})", "take other styles")
+    return task.bound.where.problem(f"no wording of {task.name} is left ({task.why_bare})", "take other styles")
 
 
 def _chosen(bound: BoundTask, options: EvalOptions) -> EvalTask:

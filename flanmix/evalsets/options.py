@@ -1,9 +1,11 @@
 """What is chosen of an eval set: split, shots, rows, wordings, forms."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from flanmix.errors import Problem, UsageError, did_you_mean
+from flanmix.shots.library import shot_format
+from flanmix.spec import ShotFormat
 from flanmix.words import PLAIN, STYLES
 
 Form = Literal["generation", "ranking", "both"]
@@ -19,7 +21,8 @@ class EvalOptions:
     numbers of exemplars, one set for each. `rows`: at most so many of each task, drawn by the seed. `templates`: every
     row in `all` wordings of the task, in `one` that is drawn for it, or in each of that many wordings drawn for the
     task. `styles`: of those wordings. `form`: one row for each prompt, one for each prompt and choice, or both.
-    `separator` stands between a prompt and its answer, `between_shots` between exemplars.
+    `separator` stands between a prompt and its answer. `shot_format` is how exemplars are written before a prompt: the
+    name of one that ships, or a format.
 
     >>> EvalOptions(shots=(0, 5), rows=1000).templates
     'all'
@@ -32,7 +35,7 @@ class EvalOptions:
     styles: tuple[str, ...] = (PLAIN, "options")
     form: Form = "both"
     separator: str = "\n"
-    between_shots: str = "\n\n"
+    shot_format: str | ShotFormat = "plain"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -40,6 +43,7 @@ class EvalOptions:
         problems = [*self._wrong_numbers(), *self._wrong_words()]
         if problems:
             raise UsageError(problems)
+        shot_format(self.shot_format)
 
     def _wrong_numbers(self) -> list[Problem]:
         found = []
@@ -71,6 +75,13 @@ class EvalOptions:
         return found
 
     @property
+    def form_of_shots(self) -> ShotFormat:
+        """The format of exemplars, which look as prompts and their answers do."""
+        form = shot_format(self.shot_format)
+        between = self.separator or "\n"
+        return form if form.between is not None else form.model_copy(update={"between": between})
+
+    @property
     def prompts(self) -> bool:
         """Whether sets with one row for each prompt are written."""
         return self.form != "ranking"
@@ -82,5 +93,6 @@ class EvalOptions:
 
     def facts(self) -> dict[str, Any]:
         """All of it as plain values."""
-        facts = asdict(self)
-        return {**facts, "shots": list(self.shots), "styles": list(self.styles)}
+        own = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        told = {"shots": list(self.shots), "styles": list(self.styles), "shot_format": self.form_of_shots.model_dump()}
+        return own | told

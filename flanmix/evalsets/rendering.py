@@ -1,6 +1,5 @@
 """From a task's rows to the prompts of a set, some rows at a time."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +18,8 @@ from flanmix.evalsets.choosing import EvalTask
 from flanmix.evalsets.columns import PROMPTS, one_word
 from flanmix.evalsets.options import EvalOptions
 from flanmix.evalsets.pool import Pool
-from flanmix.evalsets.shots import Exemplars, Prompts, Written, prompts_with_shots, row_keys
+from flanmix.evalsets.shots import Asking, Exemplars, Prompts, Written, prompts_with_shots
+from flanmix.extracting import extracted
 from flanmix.keyed import Ints, key64, keyed_words, permute
 from flanmix.mapped import ROW
 from flanmix.render import RowError, render_pair
@@ -79,7 +79,7 @@ class EvalSet:
             places = np.flatnonzero(mask)
             if len(places):
                 item = self.task.templates[number]
-                kept, table = self._in_wording(item, rows.at(places), dropped)
+                kept, table = self._in_wording(item, rows.at(places), numbers[places], dropped)
                 made.append((places[kept], number, table))
         table = pa.concat_tables([PROMPTS.empty_table(), *(table for *_, table in made)], promote_options="none")
         if made:
@@ -100,7 +100,9 @@ class EvalSet:
         dropped["no template applies"] += int((count == 0).sum())
         return chosen
 
-    def _in_wording(self, item: BoundTemplate, rows: Rows, dropped: Counter[str]) -> tuple[Ints, pa.Table]:
+    def _in_wording(
+        self, item: BoundTemplate, rows: Rows, numbers: Ints, dropped: Counter[str]
+    ) -> tuple[Ints, pa.Table]:
         """Rows in one wording: the places of those that are kept, and their prompts."""
         asked = self._ask(item, rows.table)
         answers = _answers(item, asked.targets)
@@ -109,8 +111,8 @@ class EvalSet:
         if item.template.extract is not None:
             reasons["'extract' finds no answer in the target"] = np.asarray(answers.is_null())
         kept = kept[_left(np.ones(len(rows), bool), reasons, dropped)]
-        taken = pa.array(kept)
-        prompts = self._with_shots(item, asked.inputs.take(taken), asked.targets.take(taken), rows.at(kept))
+        asking = Asking(numbers, rows.numbers(ROW), asked.inputs, asked.targets).at(kept)
+        prompts = self._with_shots(item, asking)
         short = {f"fewer than {self.shots} exemplars": prompts.found < self.shots}
         full = _left(np.ones(len(kept), bool), short, dropped)
         kept, taken = kept[full], pa.array(kept[full])
@@ -136,7 +138,7 @@ class EvalSet:
             item.where.problem(f"row {row} of the task {self.task.name}: {error}", "guard the template with 'when'")
         )
 
-    def _with_shots(self, item: BoundTemplate, inputs: pa.Array, targets: pa.Array, rows: Rows) -> Prompts:
+    def _with_shots(self, item: BoundTemplate, asking: Asking) -> Prompts:
         number = self.task.templates.index(item)
 
         def write(numbers: Ints) -> Written:
@@ -150,14 +152,14 @@ class EvalSet:
             lost = np.logical_or.reduce(list(_missing(item, *pair).values()))
             return Written(*pair, found.numbers(ROW), self.exemplars.served(found)[:, number] & ~lost)
 
+        same = self.task.exemplars == self.task.split
         return prompts_with_shots(
-            inputs,
-            targets,
-            row_keys(self.options.seed, self.task.name, rows.numbers(ROW)),
-            Exemplars(len(self.exemplars), write, by_pair=item.style == "inverted"),
+            asking,
+            Exemplars(len(self.exemplars), write, own=same, inverted=item.style == "inverted"),
             shots=self.shots,
-            between=self.options.separator,
-            separator=self.options.between_shots,
+            form=self.options.form_of_shots,
+            seed=self.options.seed,
+            task=self.task.name,
         )
 
     def _provenance(self, item: BoundTemplate, rows: Ints, shots: pa.Array) -> dict[str, pa.Array]:
@@ -202,17 +204,9 @@ def _left(kept: Mask, reasons: Mapping[str, npt.NDArray[np.bool_]], dropped: Cou
 
 
 def _answers(item: BoundTemplate, targets: pa.Array) -> pa.Array:
-    """What a model's answer has to be equal to; null where `extract` finds nothing."""
+    """What a model's answer has to be equal to, without space around it; null where `extract` finds nothing."""
     if item.template.extract is None:
         return pc.utf8_trim_whitespace(targets)
-    pattern = re.compile(item.template.extract)
     distinct = targets.dictionary_encode()
-    found = pa.array([_last(pattern, text) for text in distinct.dictionary.to_pylist()], TEXT)
-    return found.take(distinct.indices)
-
-
-def _last(pattern: re.Pattern[str], text: str) -> str | None:
-    answer = None
-    for match in pattern.finditer(text):
-        answer = match["answer"] if match["answer"] is not None else answer
-    return answer.strip() if answer is not None and answer.strip() else None
+    found = pc.utf8_trim_whitespace(extracted(item.template, distinct.dictionary))
+    return pc.if_else(pc.equal(found, ""), pa.scalar(None, TEXT), found).take(distinct.indices)

@@ -96,9 +96,11 @@ def _of_hub(source: HubSource, folder: Path) -> Identity:
     shown = f"{source.path}{f':{source.name}' if source.name else ''}"
     tail = path.rpartition("/")[2]
     own = {("hub", path, part, split): f"{shown}, split {split}" for part in parts for split in sorted(splits)}
-    also = {("hub", path, part, _ALL): f"{shown}, all splits" for part in parts}
+    also: dict[Key, str] = {("hub", path, part, _ALL): f"{shown}, all splits" for part in parts}
     also |= {("hub", path, _DEFAULT, split): f"{shown}, split {split}" for split in sorted(splits) if named}
-    if not local and tail != path:
+    if local:
+        also |= {("file", str(file)): f"the file {file.name}" for file in _expanded("**", Path(path))}
+    elif tail != path:
         also |= {("hub", tail, *key[2:]): words for key, words in (own | also).items()}
     return Identity(own, also)
 
@@ -158,6 +160,7 @@ class HeldSources:
         self._own: dict[Key, str] = {}
         self._also: dict[Key, str] = {}
         self._contents: dict[Key, list[tuple[str, Content]]] = {}
+        self._digests: dict[Key, dict[str, tuple[str, str]]] = {}
         for task in tasks:
             identity, name = identity_of(task), task.task.name
             for known, keys in ((self._own, identity.own), (self._also, identity.also)):
@@ -174,10 +177,16 @@ class HeldSources:
                 if key in known:
                     return known[key], words
         for content in identity.contents:
-            for name, other in self._contents.get(content.size, ()):
-                if content.digest == other.digest:
-                    return (
-                        name,
-                        content.shown if content.shown == other.shown else f"{content.shown}, equal to {other.shown}",
-                    )
+            if content.size in self._contents and (found := self._by_digest(content.size).get(content.digest)):
+                name, other = found
+                return name, content.shown if other == content.shown else f"{content.shown}, equal to {other}"
         return None
+
+    def _by_digest(self, size: Key) -> dict[str, tuple[str, str]]:
+        """The held-out tasks with contents of a size, and what those are called; they are read when first asked for."""
+        if size not in self._digests:
+            found: dict[str, tuple[str, str]] = {}
+            for name, content in self._contents.get(size, ()):
+                found.setdefault(content.digest, (name, content.shown))
+            self._digests[size] = found
+        return self._digests[size]

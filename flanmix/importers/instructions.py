@@ -175,7 +175,8 @@ def _slug(text: str) -> str:
 
 def _of_lines(file: Path, shown: str, folder: Path) -> ImportedFile:
     lines = read_lines(file)
-    notes = [f"{shown}: the row of {each.name} will be dropped: {each.head.fault}" for each in lines if each.head.fault]
+    spoilt = ((each.name, each.head.fault or ", ".join(each.head.left_out)) for each in lines)
+    notes = [f"{shown}: the row of {name} will be dropped: {fault}" for name, fault in spoilt if fault]
     task = Task(
         WORKED,
         type=FORMAT,

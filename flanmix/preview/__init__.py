@@ -10,12 +10,13 @@ from rich.console import RenderableType
 
 from flanmix.bound import BoundTask
 from flanmix.preview.cards import Card, Turn, card, make_cards
+from flanmix.preview.explain import Explanation
 from flanmix.preview.html import page
 from flanmix.preview.mask import Mask, mask
 from flanmix.preview.terminal import coloured, plain
 from flanmix.preview.visible import number_fields
 
-__all__ = ["Card", "Mask", "Preview", "Turn", "card", "mask", "preview"]
+__all__ = ["Card", "Explanation", "Mask", "Preview", "Turn", "card", "mask", "preview"]
 
 
 @dataclass(frozen=True, repr=False)

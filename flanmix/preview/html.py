@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from markupsafe import Markup
 
 from flanmix.preview.cards import Card, Turn
+from flanmix.preview.explained import Explained
 from flanmix.preview.masked import MaskedExample, MaskedRow
 from flanmix.preview.visible import (
     Piece,
@@ -107,6 +108,15 @@ _EXAMPLE = Markup("""
 <figure><figcaption>{source}{sizes}</figcaption>
 <pre dir="auto">{stretches}</pre></figure>""")
 _SOURCE = Markup("<b>{task} · row {row}</b>  ")
+_EXPLANATION = Markup("""\
+<div class="flanmix"><style>{style}</style>
+<h3>{title}</h3>
+{lines}{examples}
+</div>""")
+_EXPLAINED = Markup("""
+<article>{facts}{notes}{turns}{tokens}</article>""")
+_FACT = Markup("<p><b>{name}</b>  {fact}</p>\n")
+_NOTE = Markup('<p class="flanmix-note">{note}</p>\n')
 _STRETCH = Markup('<span class="flanmix-{kind}">{pieces}</span>')
 _PIECE = Markup('<span class="flanmix-{kind}">{shown}</span>')
 # A line break inside a tag is not shown, as one between pieces would be.
@@ -132,6 +142,22 @@ def page(cards: Sequence[Card], notes: Sequence[str]) -> str:
 def mask_page(name: str, rows: Sequence[MaskedRow]) -> str:
     """Rows of tokens with what is trained set apart, as one element with its own styles."""
     return str(_fill(_MASK_PAGE, style=_style(), name=name, rows=_joined(map(_masked_row, rows))))
+
+
+def explanation_page(title: str, examples: Sequence[Explained]) -> str:
+    """How a row came to be, as one element with its own styles."""
+    numbers = number_fields(examples)
+    lines = (_fill(_LINE, pieces=_pieces(line, numbers)) for line in lines_beside(examples, ()))
+    told = _joined(_explained(example, numbers) for example in examples)
+    return str(_fill(_EXPLANATION, style=_style(), title=title, lines=_joined(lines), examples=told))
+
+
+def _explained(example: Explained, numbers: Mapping[str, int]) -> Markup:
+    facts = _joined(_fill(_FACT, name=name, fact=fact) for name, fact in example.facts)
+    notes = _joined(_fill(_NOTE, note=note) for note in example.notes)
+    turns = _joined(_turn(turn, numbers) for turn in example.turns)
+    tokens = Markup() if example.tokens is None else _example(example.tokens)
+    return _fill(_EXPLAINED, facts=facts, notes=notes, turns=turns, tokens=tokens)
 
 
 def _masked_row(row: MaskedRow) -> Markup:

@@ -71,8 +71,8 @@ def read_masked(
     ends = np.cumsum([shard["lines"] for shard in shards])
     for number in numbers:
         at = int(np.searchsorted(ends, number, side="right"))
-        row = _row(folder / shards[at]["file"], number - int(ends[at]) + shards[at]["lines"])
-        yield MaskedRow(number, tuple(_examples(row, tokenizer)))
+        row = row_at(folder / shards[at]["file"], number - int(ends[at]) + shards[at]["lines"], _COLUMNS)
+        yield MaskedRow(number, tuple(_examples(row.to_pylist()[0], tokenizer)))
 
 
 def stretches_of(ids: Sequence[int], labels: Sequence[int], tokenizer: Tokenizer) -> Iterator[Stretch]:
@@ -124,16 +124,16 @@ def _examples(row: Mapping[str, Any], tokenizer: Tokenizer) -> Iterator[MaskedEx
         yield MaskedExample(stretches, *(None if source is None else source[number] for source in sources))
 
 
-def _row(file: Path, place: int) -> dict[str, Any]:
-    """One row of a shard; of the others only those that are stored with it are read."""
+def row_at(file: Path, place: int, columns: Sequence[str] | None = None) -> pa.Table:
+    """One row of a shard, all of it or what there is of `columns`; of others only those stored with it are read."""
     if file.suffix == ".parquet":
         with pq.ParquetFile(file) as shard:
             sizes = [shard.metadata.row_group(group).num_rows for group in range(shard.num_row_groups)]
             ends = np.cumsum(sizes)
             group = int(np.searchsorted(ends, place, side="right"))
-            names = [name for name in shard.schema_arrow.names if name in _COLUMNS]
+            names = [name for name in shard.schema_arrow.names if columns is None or name in columns]
             table = shard.read_row_group(group, columns=names)
-            return dict(table.slice(place - int(ends[group]) + sizes[group], 1).to_pylist()[0])
+            return table.slice(place - int(ends[group]) + sizes[group], 1)
     with pa.memory_map(str(file)) as source:
         table = pa.ipc.open_file(source).read_all()
-        return dict(table.select([n for n in table.column_names if n in _COLUMNS]).slice(place, 1).to_pylist()[0])
+        return table.select([n for n in table.column_names if columns is None or n in columns]).slice(place, 1)

@@ -1,14 +1,16 @@
 """Cards in a terminal: framed, in its colours, or as plain text."""
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
+from rich.table import Table
 from rich.text import Text
 
-from flanmix.preview.cards import Card
+from flanmix.preview.cards import Card, Turn
+from flanmix.preview.explained import Explained
 from flanmix.preview.masked import MaskedExample, MaskedRow
 from flanmix.preview.visible import (
     Kind,
@@ -61,6 +63,18 @@ def mask_plain(rows: Sequence[MaskedRow]) -> str:
     return _without_colour(mask_coloured(rows))
 
 
+def explanation_coloured(title: str, examples: Sequence[Explained]) -> RenderableType:
+    """Something that rich prints: how a row came to be."""
+    numbers = number_fields(examples)
+    panels = [_explained(title, example, numbers) for example in examples]
+    return Group(*panels, *(_text(line, numbers) for line in lines_beside(examples, ())))
+
+
+def explanation_plain(title: str, examples: Sequence[Explained]) -> str:
+    """The same as text of `WIDTH` columns without colour."""
+    return _without_colour(explanation_coloured(title, examples))
+
+
 def _without_colour(shown: RenderableType) -> str:
     file = io.StringIO()
     console = Console(file=file, width=WIDTH, color_system=None, force_terminal=False, force_jupyter=False)
@@ -69,15 +83,28 @@ def _without_colour(shown: RenderableType) -> str:
 
 
 def _panel(card: Card, numbers: Mapping[str, int]) -> Panel:
-    inside: list[RenderableType] = []
-    for turn in card.turns:
-        size = len(turn.text)
-        unit = "character" if size == 1 else "characters"
-        inside.append(Text.assemble((turn.role, "bold"), (f"  {size:,} {unit}", "dim")))
-        inside.append(Padding(_text(pieces_of(turn, numbers), numbers), (0, 0, 0, 2)))
+    inside = [part for turn in card.turns for part in _turn(turn, numbers)]
     about = "".join(f" · {fact}" for fact in (card.task, card.type, f"row {card.fm_row}", *card.tags))
     title = Text.assemble((safe(card.template), "bold"), (safe(about), "dim"))
     return Panel(Group(*inside), title=title, title_align="left", border_style="dim", width=WIDTH)
+
+
+def _turn(turn: Turn, numbers: Mapping[str, int]) -> Iterator[RenderableType]:
+    size = len(turn.text)
+    unit = "character" if size == 1 else "characters"
+    yield Text.assemble((turn.role, "bold"), (f"  {size:,} {unit}", "dim"))
+    yield Padding(_text(pieces_of(turn, numbers), numbers), (0, 0, 0, 2))
+
+
+def _explained(title: str, example: Explained, numbers: Mapping[str, int]) -> Panel:
+    facts = Table.grid(padding=(0, 2, 0, 0))
+    for name, fact in example.facts:
+        facts.add_row(Text(name, "bold"), Text(safe(fact), STYLES["note"] if name == "dropped" else ""))
+    inside: list[RenderableType] = [facts, *(Text(safe(note), STYLES["note"]) for note in example.notes)]
+    inside += [part for turn in example.turns for part in _turn(turn, numbers)]
+    if example.tokens is not None:
+        inside += [Text("Tokens, ⟦trained⟧ and not", "bold"), Padding(_example(example.tokens), (0, 0, 0, 2))]
+    return Panel(Group(*inside), title=Text(safe(title), "bold"), title_align="left", border_style="dim", width=WIDTH)
 
 
 def _masked(row: MaskedRow) -> Panel:

@@ -3,9 +3,9 @@
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
-from flanmix.preview.cards import Card, Turn
+from flanmix.preview.cards import Turn
 from flanmix.preview.masked import MaskedExample, Stretch
 from flanmix.words import count_of
 
@@ -37,7 +37,16 @@ class Piece(NamedTuple):
     char: str = ""
 
 
-def number_fields(cards: Sequence[Card]) -> dict[str, int]:
+class Shown(Protocol):
+    """Whatever has turns to show: a card, or what is told of an example."""
+
+    @property
+    def turns(self) -> Sequence[Turn]:
+        """What is said on it, in order."""
+        ...
+
+
+def number_fields(cards: Sequence[Shown]) -> dict[str, int]:
     """The fields on the cards, numbered from 1 in the order in which they are met."""
     runs = (run for card in cards for turn in card.turns for run in turn.runs)
     names = dict.fromkeys(name for run in runs for name in run.fields)
@@ -153,7 +162,7 @@ def sizes_of_example(example: MaskedExample) -> str:
     return f"{count_of(example.tokens, 'token')}, {example.trained:,} trained"
 
 
-def lines_beside(cards: Sequence[Card], notes: Sequence[str]) -> Iterator[list[Piece]]:
+def lines_beside(cards: Sequence[Shown], notes: Sequence[str]) -> Iterator[list[Piece]]:
     """What is said beside the cards: the notes, the fields and the symbols."""
     numbers = number_fields(cards)
     for note in notes:

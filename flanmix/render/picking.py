@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flanmix.order import Ints
-from flanmix.render.values import TEXT, Coded, Value, column_of, value_of
+from flanmix.render.values import TEXT, Coded, Value, column_of, in_one, value_of
 from flanmix.render.viewing import Picked, Viewed
 
 
@@ -142,7 +142,7 @@ class Rows:
 def _taken(column: pa.ChunkedArray, rows: Ints) -> pa.Array:
     """`take`, chunk by chunk: Arrow's own is much slower on many chunks."""
     if pa.types.is_dictionary(column.type):
-        return column.combine_chunks().take(pa.array(rows))
+        return in_one(column).take(pa.array(rows))
     ascending = np.argsort(rows, kind="stable")
     starts = np.cumsum([0, *map(len, column.chunks)])
     cuts = np.searchsorted(rows[ascending], starts).tolist()

@@ -101,10 +101,17 @@ def value_of(array: pa.Array | pa.ChunkedArray) -> Value:
     if not pa.types.is_dictionary(array.type):
         return column_of(array)
     if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
+        array = in_one(array)
     values, codes = array.dictionary.to_pylist(), array.indices
     return Coded(
         np.asarray(codes.fill_null(len(values))).astype(np.int64), [*values, None] if codes.null_count else values
+    )
+
+
+def in_one(array: pa.ChunkedArray) -> pa.Array:
+    """The chunks as one array: `combine_chunks`, which makes no empty array of some types."""
+    return (
+        array.combine_chunks() if array.num_chunks else pa.table([array], names=["a"]).schema.empty_table()[0].chunk(0)
     )
 
 

@@ -62,7 +62,8 @@ class JsonStream:
             except RecursionError as error:
                 raise self._broken("is nested too deeply", self._place) from error
             else:
-                if end < len(self._text) or self._ended:
+                rest = len(self._text) - end
+                if self._ended or rest > (len("e+") if isinstance(found, int | float) else 0):  # 1 may go on as 1e+3
                     self._place = end
                     return found
             self._more()

@@ -147,20 +147,22 @@ def test_the_split_is_the_best_that_a_task_has_unless_one_is_named(tasks: Regist
 
 def test_rows_without_a_right_answer_among_choices_are_dropped_and_counted(tmp_path: Path) -> None:
     rows = {
-        "question": ["a", "b", "c", "d", "e"],
-        "choices": [["x", "y"], ["x", "y"], ["x"], ["x", " "], ["y", "x", "x"]],
-        "answer": ["x", "z", "x", "x", "x"],
+        "question": ["a", "b", "c", "d", "e", "f"],
+        "choices": [["x", "y"], ["x", "y"], ["x"], ["x", " "], ["y", "x", "x"], ["x", "y"]],
+        "answer": ["x", "z", "x", "x", "x", "y "],
     }
     sets = write(of_tasks(table_task("toy/x", rows)), tmp_path / "out", select="toy/x")
     found = {row["input"]: row["answer_index"] for row in rows_of(sets, "toy__x_0shot")}
-    assert found == {"a": 0, "e": 1}
+    assert found == {"a": 0, "e": 1, "f": 1}
+    for row in rows_of(sets, "toy__x_0shot"):
+        assert row["target"] == row["answer_choices"][row["answer_index"]]
     first, second = sets.manifest["tasks"]
     assert first["dropped"] == {
         "a choice is missing or blank": 1,
         "fewer than two choices": 1,
         "the answer is none of the choices": 1,
     }
-    assert (second["planned"], second["written"], second["groups"]) == (5, 5, 2)
+    assert (second["planned"], second["written"], second["groups"]) == (7, 7, 3)
 
 
 def test_an_input_that_tells_the_answer_is_not_ranked(tmp_path: Path) -> None:
@@ -389,6 +391,12 @@ def test_conversations_have_no_place_and_that_is_said(tmp_path: Path) -> None:
     sets = write(of_tasks(task.model_copy(update={"type": "arithmetic"})), tmp_path / "out", select="toy/x")
     assert sets.manifest["tasks"][0]["left_out"] == {"talk": "conversations have no place in an eval set"}
     assert [row["fm_template"] for row in rows_of(sets, "toy__x_0shot")] == ["plain"]
+
+
+def test_a_task_of_which_no_wording_is_left_is_told(tasks: Registry, tmp_path: Path) -> None:
+    sets = fm.evalset(tasks, tmp_path / "out", select="toy/*", styles="options", quiet=True)
+    assert sets.manifest["left_out"] == {"toy/sums": "style plain"}
+    assert {each["task"] for each in sets.manifest["tasks"]} == {"toy/claims"}
 
 
 def test_data_that_cannot_be_read_is_told_with_the_line_of_its_task(tasks: Registry, tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 import flanmix as fm
 from flanmix.errors import PlanError
-from flanmix.evalsets.shots import Exemplars, Written, prompts_with_shots, row_keys
+from flanmix.evalsets.shots import Asking, Exemplars, Written, prompts_with_shots
 from flanmix.keyed import Ints
 from flanmix.registry import Registry
+from flanmix.spec import ShotFormat, Shots
 from tests.evalsets.tasks import ROWS, catalogue, claim, of_tasks, rows_of
 from tests.toy import table_task
 
@@ -23,7 +24,7 @@ def tasks(tmp_path: Path) -> Registry:
     return catalogue(tmp_path / "tasks")
 
 
-def exemplars_of(texts: list[str], usable: list[bool] | None = None, *, by_pair: bool = False) -> Exemplars:
+def exemplars_of(texts: list[str], usable: list[bool] | None = None, *, inverted: bool = False) -> Exemplars:
     """Rows 100, 101 … with these inputs; their targets are numbered."""
 
     def write(numbers: Ints) -> Written:
@@ -33,14 +34,17 @@ def exemplars_of(texts: list[str], usable: list[bool] | None = None, *, by_pair:
         kept = np.array([True] * len(chosen) if usable is None else [usable[number] for number in numbers], bool)
         return Written(pa.array(chosen, pa.large_string()), targets, numbers + 100, kept)
 
-    return Exemplars(len(texts), write, by_pair=by_pair)
+    return Exemplars(len(texts), write, inverted=inverted)
 
 
-def put(queries: list[str], exemplars: Exemplars, shots: int, seed: int = 0) -> list[tuple[str, list[int], int]]:
-    inputs = pa.array(queries, pa.large_string())
-    targets = pa.array(["?"] * len(queries), pa.large_string())
-    keys = row_keys(seed, "task", np.arange(len(queries)))
-    made = prompts_with_shots(inputs, targets, keys, exemplars, shots=shots, between="=", separator="; ")
+def put(
+    queries: list[str], exemplars: Exemplars, shots: int, seed: int = 0, target: str = "?"
+) -> list[tuple[str, list[int], int]]:
+    """The prompts of queries that all have one target, the rows before them, and how many were found."""
+    texts = [pa.array(each, pa.large_string()) for each in (queries, [target] * len(queries))]
+    numbers = np.arange(len(queries))
+    form = ShotFormat("x", between="=", separator="; ")
+    made = prompts_with_shots(Asking(numbers, numbers, *texts), exemplars, shots=shots, form=form, seed=seed, task="t")
     return list(zip(made.inputs.to_pylist(), made.shots.to_pylist(), made.found.tolist(), strict=True))
 
 
@@ -57,13 +61,11 @@ def test_exemplars_are_usable_rows_that_are_neither_the_query_nor_each_other(
     for query, (prompt, rows, found) in zip(
         queries, put(queries, exemplars_of(texts, usable), shots, seed), strict=True
     ):
-        others = {text for text, good in pool if good and text != query}
+        others = [n for n, (text, good) in enumerate(pool) if good and text != query]
         assert found == min(shots, len(others))
-        taken = [texts[row - 100] for row in rows]
         assert len(rows) == (shots if found == shots else 0)
-        assert set(taken) <= others
-        assert len(set(taken)) == len(taken)
-        assert all(usable[row - 100] for row in rows)
+        assert {row - 100 for row in rows} <= set(others)
+        assert len(set(rows)) == len(rows)
         pairs = [f"{texts[row - 100]}=t{row - 100}" for row in rows]
         assert prompt == "; ".join([*pairs, query])
 
@@ -101,9 +103,10 @@ def test_a_few_rows_among_many_duplicates_are_found() -> None:
         assert all(row >= 3090 for row in rows)
 
 
-def test_inputs_that_say_nothing_are_told_apart_by_their_targets() -> None:
-    assert [found for *_, found in put(["write"], exemplars_of(["write"] * 9), 3)] == [0]
-    assert [found for *_, found in put(["write"], exemplars_of(["write"] * 9, by_pair=True), 3)] == [3]
+def test_inputs_that_are_made_of_answers_are_told_apart_by_their_targets() -> None:
+    answer = "a whole sentence that no other row has"
+    assert [found for *_, found in put(["write"], exemplars_of(["write"] * 9), 3, target=answer)] == [0]
+    assert [found for *_, found in put(["write"], exemplars_of(["write"] * 9, inverted=True), 3, target=answer)] == [3]
 
 
 # ---- in sets
@@ -166,8 +169,22 @@ def test_rows_with_too_few_exemplars_are_dropped_and_counted(tmp_path: Path) -> 
     tasks = of_tasks(table_task("toy/x", rows))
     sets = fm.evalset(tasks, tmp_path / "two", select="toy/x", shots=2, quiet=True)
     assert len(rows_of(sets, "toy__x_2shot")) == 4
-    with pytest.raises(PlanError, match="no row is left: fewer than 3 exemplars"):
-        fm.evalset(tasks, tmp_path / "three", select="toy/x", shots=3, quiet=True)
+    three = fm.evalset(tasks, tmp_path / "three", select="toy/x", shots=3, quiet=True)
+    assert {row["input"][-1] for row in rows_of(three, "toy__x_3shot")} == {"b", "c"}
+    assert three.manifest["tasks"][0]["dropped"] == {"fewer than 3 exemplars": 2}
+    with pytest.raises(PlanError, match="no row is left: fewer than 4 exemplars"):
+        fm.evalset(tasks, tmp_path / "four", select="toy/x", shots=4, quiet=True)
+
+
+def test_a_mixture_with_one_format_of_exemplars_gives_it(tasks: Registry, tmp_path: Path) -> None:
+    mixture = tasks.mixture("lab/mini").model_copy(update={"shots": Shots(2, formats=["qa"])})
+    made = fm.evalset(tasks, tmp_path / "out", mixture=mixture, shots=(0, 1), form="generation", quiet=True)
+    zero, one = (rows_of(made, f"toy__claims_{shots}shot") for shots in (0, 1))
+    assert [row["input"].rpartition("\n\nQ: ")[2] for row in one] == [row["input"] + "\nA:" for row in zero]
+    assert all(row["input"].startswith("Q: ") for row in one)
+    assert all(row["input"].count("\nA: => ") == 1 for row in one)
+    own = fm.evalset(tasks, tmp_path / "own", mixture=mixture, shots=1, shot_format="hashes", quiet=True)
+    assert all("\n\n###\n\n" in row["input"] for row in rows_of(own, "toy__claims_1shot"))
 
 
 def test_no_prompt_holds_its_own_answer_through_an_exemplar(tmp_path: Path) -> None:

@@ -122,6 +122,14 @@ def test_a_file_that_a_reader_of_datasets_reads_is_that_file(folder: Path) -> No
     assert shared({"files": "a.tsv"}, {"path": "csv", "data_dir": "../tasks"}, folder) == "the file a.tsv"
 
 
+def test_a_folder_that_datasets_reads_has_the_files_in_it(folder: Path) -> None:
+    whole = {"path": "../tasks", "split": {"train": "train"}}
+    assert shared(whole, {"files": "a.tsv"}, folder) == "the file a.tsv"
+    assert shared({"files": "a.tsv"}, whole, folder) == "the file a.tsv"
+    assert shared(whole, {"path": "./", "split": {"train": "train"}}, folder) == "./, split train"
+    assert shared(whole, {"path": "../other"}, folder) is None
+
+
 def test_equal_bytes_under_two_names_are_one_source(folder: Path) -> None:
     (folder / "copy.tsv").write_bytes((folder / "a.tsv").read_bytes())
     what = shared({"files": "a.tsv"}, {"files": "copy.tsv"}, folder)
