@@ -1,5 +1,6 @@
 """A template's text as it may come out: its words in a row, a mark for every field, one text for each branch taken."""
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ SLOT = "\N{OBJECT REPLACEMENT CHARACTER}"
 GAP = "\N{INTERLINEAR ANNOTATION ANCHOR}"
 """Stands for what cannot be told without a row: what a loop, a macro or a block prints, and what is around it."""
 _MOST = 64
+
+_ASSIGNS = re.compile(r"set\s[\w\s.,()]*=(?!=)")
+"""A `set` that is no block."""
 
 _Token = tuple[int, str, str]
 
@@ -178,10 +182,11 @@ class _Reader:
 
     def _tag(self) -> list[_Node]:
         word = self._peeked()
+        self.at += 1
         source = self._until("block_end")
         if word == "if":
             return [self._branches()]
-        if (word == "set" and "=" in source) or word in ("do", "break", "continue"):
+        if (word == "set" and _ASSIGNS.match(source)) or word in ("do", "break", "continue"):
             return []
         ways = self._inside(("else", f"end{word}"))
         if self._peeked() == "else":

@@ -1,10 +1,11 @@
 """What the linter looks at, and how it tells what it found."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from flanmix.lint import lint
+from flanmix.lint import RULES, lint
 from flanmix.registry import Registry, load_registry
 from flanmix.spec import Family, Task, Template
 from flanmix.spec.tasks import TemplateMetadata
@@ -118,6 +119,12 @@ def test_generators_make_no_more_rows_than_are_looked_at() -> None:
     task = Task("toy", type="nli", source={"generator": count, "rows": 10**9}, templates=[template])
     assert lint([Registry().with_specs(task)["toy"]], {}, rows=10).unread == {}
     assert len(asked) <= 20
+
+
+def test_every_rule_is_in_the_docs() -> None:
+    page = (Path(__file__).parents[2] / "docs/checking.md").read_text(encoding="utf-8")
+    for rule, what in RULES.items():
+        assert re.search(rf"^\| `{rule}`(\\\*)? \| {re.escape(what)} \|$", page, re.MULTILINE), rule
 
 
 def test_the_bundled_registry_is_left_alone_by_its_own_rules() -> None:

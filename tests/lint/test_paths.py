@@ -1,6 +1,18 @@
 """The ways through a text: what stands beside what, and in which line it was written."""
 
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
 from flanmix.lint.paths import GAP, SLOT, paths_of
+from flanmix.render import RowError, render_text
+from flanmix.render.environment import BadTemplate, compile_template
+from flanmix.spec import Template
+from tests.render.drawn import native, table_for
 
 
 def texts(text: str) -> list[str]:
@@ -26,7 +38,11 @@ def test_comments_raw_text_and_taken_white_space() -> None:
 
 
 def test_blocks_are_unknown() -> None:
-    assert texts("{% set a %}b{% endset %}c{% macro m(x) %}{{ x }}{% endmacro %}") == ["…c…", "…b…", "…_…"]
+    assert texts("{% set a | title | default(value='x') %}b{% endset %}c{% macro m(x) %}{{ x }}{% endmacro %}") == [
+        "…c…",
+        "…b…",
+        "…_…",
+    ]
 
 
 def test_ways_are_no_more_than_64() -> None:
@@ -52,3 +68,35 @@ def test_parts_keep_their_lines_and_fields() -> None:
 def test_what_stands_in_a_condition_is_not_always_printed() -> None:
     path = paths_of("{{ a }}{% if b %}{{ b }}{% endif %}")[0]
     assert [(slot.source, slot.always) for slot in path.slots] == [("a", True), ("b", False)]
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Template, pa.Table]:
+    """A template, and a table for it."""
+
+    def pick(items: Sequence[Any]) -> Any:
+        return draw(st.sampled_from(items))
+
+    template = native(pick)
+    return template, table_for(pick, template)
+
+
+@given(cases())
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+def test_what_is_rendered_goes_one_of_the_ways(case: tuple[Template, pa.Table]) -> None:
+    """Whatever stands for fields and gaps: the words of one way stand in every rendered text, in their order."""
+    template, table = case
+    text = template.input or ""
+    try:
+        compile_template(text)
+    except BadTemplate:
+        assume(False)
+    ways = paths_of(text)
+    assume(len(ways) < 64)
+    patterns = [re.compile(re.escape(way.text).replace(SLOT, "(?s:.*)").replace(GAP, "(?s:.*)")) for way in ways]
+    try:
+        rendered = render_text(text, table)
+    except RowError:
+        assume(False)
+    for made in rendered.to_pylist():
+        assert made is None or any(pattern.fullmatch(made) for pattern in patterns)
