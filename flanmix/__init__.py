@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from flanmix.examples import Example
+    from flanmix.extracting import extracted
     from flanmix.generators.draw import Draw
     from flanmix.manifest import verify
     from flanmix.spec import (
@@ -51,6 +52,7 @@ _HOMES = {
         "UsageError",
     ),
     "flanmix.examples": ("Example",),
+    "flanmix.extracting": ("extracted",),
     "flanmix.generators.draw": ("Draw",),
     "flanmix.manifest": ("verify",),
     "flanmix.spec": (
@@ -82,6 +84,7 @@ __all__ = [  # noqa: RUF022 (as in the table above)
     "TemplateError",
     "UsageError",
     "Example",
+    "extracted",
     "Draw",
     "verify",
     "Family",

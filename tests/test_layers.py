@@ -14,7 +14,7 @@ LAYERS: Mapping[str, str] = {
     "pure": """
         allot assembling bound changes chat chat.columns chat.conversations chat.cutting chat.detecting chat.flat
         chat.foreign chat.form chat.loss chat.normalising chat.render chat.rendered chat.template chat.turns check
-        even generators generators.* held keyed layouts layouts.* lines options options.drawing options.listing
+        even extracting generators generators.* held keyed layouts layouts.* lines options options.drawing options.listing
         options.lists options.marks options.writing order packing packing.* plan prompting provenance rates rates.*
         recipe refusals render render.* select shots shots.drawing shots.shooting shots.writing shuffled styles
         token_budget weyl wording
