@@ -74,7 +74,8 @@ class Exemplars:
         if self._shots.max_characters is not None:
             self._rooms.append(Room(self._shots.max_characters, _characters))
         if self._shots.max_tokens is not None and self._shots.tokenizer is not None:
-            self._rooms.append(Room(self._shots.max_tokens, load_tokenizer(self._shots.tokenizer).lengths))
+            tokenizer = load_tokenizer(self._shots.tokenizer)
+            self._rooms.append(Room(self._shots.max_tokens, lambda texts: tokenizer.lengths(pc.fill_null(texts, ""))))
         forms: tuple[ShotFormat, ...] = self._shots.formats if self._shots.place == "text" else ()
         self._around = [np.array([around(form, room.lengths) for form in forms] or [(0, 0)]).T for room in self._rooms]
 
