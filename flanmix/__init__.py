@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from flanmix._version import __version__
 
 if TYPE_CHECKING:
-    from flanmix.api import Built, Mixture, Plan, Registry, load_registry
+    from flanmix.api import Built, EvalSets, Mixture, Plan, Registry, evalset, load_registry
     from flanmix.errors import (
         BuildError,
         FlanmixError,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "flanmix.api": ("Built", "Mixture", "Plan", "Registry", "load_registry"),
+    "flanmix.api": ("Built", "EvalSets", "Mixture", "Plan", "Registry", "evalset", "load_registry"),
     "flanmix.errors": (
         "BuildError",
         "FlanmixError",
@@ -72,9 +72,11 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [  # noqa: RUF022 (as in the table above)
     "__version__",
     "Built",
+    "EvalSets",
     "Mixture",
     "Plan",
     "Registry",
+    "evalset",
     "load_registry",
     "BuildError",
     "FlanmixError",

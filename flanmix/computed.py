@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import numpy as np
 import pyarrow as pa
 
+from flanmix.order import Ints
 from flanmix.render.columns import evaluate_columns, no_draws, render_columns
 from flanmix.render.environment import Expression, NullPrinted, OutsideList, Program
 from flanmix.render.printing import in_rows
@@ -63,6 +64,21 @@ def holds(program: Expression, names: Mapping[str, Value], rows: int, fail: Fail
         return np.array(answers, bool), {place: why for place, why in found.missing.items() if why != NO_VALUE}
 
 
+def reasons(program: Expression, names: Mapping[str, Value], places: Ints, fail: Fail) -> list[str]:
+    """What an expression says in rows for which it holds: its texts, where they are few, of one line and short.
+
+    Others are empty: they are data, and no reasons.
+    """
+    if not len(places):
+        return []
+    found = compute(program, {name: take(value, places) for name, value in names.items()}, len(places), fail)
+    texts = [each if isinstance(each, str) else "" for each in in_every_row(found.value)]
+    told = set(texts)
+    few = len(told) <= _MOST_REASONS and all(len(text) <= _LONGEST_REASON and text.isprintable() for text in told)
+    return texts if few else [""] * len(texts)
+
+
+_MOST_REASONS, _LONGEST_REASON = 20, 60
 NO_VALUE = "has no value"
 
 

@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -69,3 +69,25 @@ def write_text(file: Path, text: str) -> None:
     """Write a text file whole."""
     with written_whole(file) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_texts(texts: Mapping[Path, str]) -> None:
+    """Write many text files whole, and sync them together: that is faster than one after the other.
+
+    Raises `OSError` of the first that cannot be written, with its name; then no file has changed.
+    """
+    waiting: dict[Path, Path] = {}
+    try:
+        for file, text in texts.items():
+            waiting[file] = file.parent / f".{file.name}.{uuid4().hex[:8]}.tmp"
+            waiting[file].write_text(text, encoding="utf-8")
+        for temporary in waiting.values():
+            with temporary.open("rb+") as stream:
+                os.fsync(stream.fileno())
+        for file, temporary in waiting.items():
+            os.replace(temporary, file)
+    finally:
+        for temporary in waiting.values():
+            temporary.unlink(missing_ok=True)
+    for folder in {file.parent for file in texts}:
+        sync_folder(folder)

@@ -15,6 +15,7 @@ from flanmix.assembling import CHAT_COLUMNS, Assembly, Brought, Drawn, gathered,
 from flanmix.exemplars import Exemplars, Own, Pool
 from flanmix.layouts import METADATA
 from flanmix.mapped import GUARD, ROW, Mapped, RowFile
+from flanmix.options.listing import NO_ANSWER
 from flanmix.order import Ints
 from flanmix.plan import NO_TEMPLATE, Plan
 from flanmix.provenance import Provenance, no_shots, of_templates
@@ -164,6 +165,9 @@ class Examples:
     ) -> None:
         """Give a stretch the texts of rows of one template, and what they bring along."""
         shown, forms = rows, None
+        unanswered = self._rendering.unanswered(task, template, rows)
+        if unanswered is not None and unanswered.any():
+            stretch.lost.setdefault(NO_ANSWER, np.zeros(len(stretch.tasks), bool))[places] = unanswered
         if self._rendering.lists(task, template, rows):
             forms = self._rendering.forms(task, queries.rows, queries.epochs)
             shown, lost = self._rendering.listed(task, rows, queries.epochs, forms)

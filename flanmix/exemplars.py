@@ -110,7 +110,9 @@ class Exemplars:
             found = candidates(asking, pool.size, count, seed=self._plan.seed, task=planned.name)
             different, inverse = np.unique(found, return_inverse=True)
             rows = pool.pick(different)
-            served = np.flatnonzero(np.isin(rows.numbers(GUARD), serving))
+            unanswered = pool.rendering.unanswered(pool.task, own.template, rows)
+            good = np.isin(rows.numbers(GUARD), serving)
+            served = np.flatnonzero(good if unanswered is None else good & ~unanswered)
             places = np.full(len(different), NONE, np.int64)
             places[served] = known.add(
                 different[served], rows.at(served), *pool.rendering.alike(pool.task, own.template, rows.at(served))

@@ -15,10 +15,12 @@ from flanmix.chat.detecting import resolved
 from flanmix.chat.normalising import normalise
 from flanmix.chat.turns import Turns
 from flanmix.check import OPTIONS, variables_of, variables_of_template
-from flanmix.computed import NO_VALUE, Computed, Fail, compute, holds
+from flanmix.computed import NO_VALUE, Computed, Fail, compute, holds, reasons
 from flanmix.errors import Problem, SourceError, did_you_mean
+from flanmix.mapped import ANSWER
 from flanmix.mapped import GUARD as GUARD
 from flanmix.mapped import ROW as ROW
+from flanmix.options.listing import answer_places
 from flanmix.origin import Where
 from flanmix.render.environment import (
     BUILT_IN,
@@ -28,7 +30,7 @@ from flanmix.render.environment import (
     compile_template,
     is_expression,
 )
-from flanmix.render.values import Const, Mask, Value, column_of
+from flanmix.render.values import Const, Mask, Value, value_of
 from flanmix.sources.rows import normal_type
 from flanmix.spec import ConversationColumns, Dialect
 from flanmix.words import TRAINED, TURN_FIELDS
@@ -151,7 +153,8 @@ class FieldMaker:
             return table
         names = self._values(table, self.drop.variables, {})
         lost, missing = holds(self.drop, names, table.num_rows, self._fail(self.bound.where.at("drop"), table))
-        self._count(Counter({"drop rule": int(lost.sum())}))
+        said = reasons(self.drop, names, np.flatnonzero(lost), self._fail(self.bound.where.at("drop"), table))
+        self._count(Counter(f"drop rule: {reason}" if reason else "drop rule" for reason in said))
         self._count(Counter(f"drop rule: {reason}" for reason in missing.values()))
         lost[list(missing)] = True
         return table.filter(pa.array(~lost))
@@ -191,6 +194,10 @@ class FieldMaker:
         if OPTIONS in self.wanted and OPTIONS not in columns:
             options = self._options(fields.column("choices"))
             fields = self._where_valid(fields.append_column(OPTIONS, options), options, OPTIONS)
+            if "answer" in self.wanted:
+                places = answer_places(fields.column("choices"), fields.column("answer"))
+                fields = fields.append_column(ANSWER, pa.array(places.astype(np.int32)))
+                return fields.select([*sorted(self.wanted), ANSWER, ROW])
         return fields.select([*sorted(self.wanted), ROW])
 
     def _array(self, name: str, found: Computed) -> pa.Array:
@@ -249,13 +256,13 @@ class FieldMaker:
         values: dict[str, Value] = {}
         for name in names:
             if name in table.column_names and name != ROW:
-                values[name] = column_of(table.column(name))
+                values[name] = value_of(table.column(name))
             elif name in self.paths:
-                values[name] = column_of(_nested(table, self.paths[name]))
+                values[name] = value_of(_nested(table, self.paths[name]))
             elif name in self.constants:
                 values[name] = Const(self.constants[name])
             elif name in made:
-                values[name] = column_of(made[name])
+                values[name] = value_of(made[name])
         return values
 
     def _fail(self, where: Where, table: pa.Table) -> Fail:

@@ -20,6 +20,8 @@ from flanmix.render.picking import Rows, ViewedTable
 from flanmix.words import ROW as ROW
 
 GUARD = "fm_guard"
+ANSWER = "fm_answer"
+"""Where a row's answer stands among its choices, -1 where it does not; for tasks with both."""
 _STRETCH = 16 << 20
 _HELD_BYTES = 16 << 20
 """Bytes of a file that may be read before its pages are given back."""

@@ -19,7 +19,7 @@ from flanmix.rates import exact
 from flanmix.shots import Shooting
 from flanmix.spec import Template
 from flanmix.spec.prompts import prompts_of
-from flanmix.styles import Stratum, Styling, Supply, Wanted, styling_of
+from flanmix.styles import OTHER, Stratum, Styling, Supply, Wanted, styling_of
 from flanmix.wording import NO_TEMPLATE as NO_TEMPLATE
 from flanmix.wording import Draws, Wording
 from flanmix.words import FEW_SHOT, style_name
@@ -223,7 +223,7 @@ class Plan:
         few = exact(self.styles.get(FEW_SHOT, 1.0)) if self.shots else Fraction(0)
         shares = {name: share for name, share in self.styles.items() if name != FEW_SHOT}
         numbers = tuple((number, exact(weight)) for number, weight in self.shots.numbers)
-        return styling_of(Wanted(shares, bool(self.styles or self.shots), few, numbers), supply, self.seed)
+        return styling_of(Wanted(shares, few, numbers), supply, self.seed)
 
     def indices(self, task: int, draws: Ints) -> tuple[Ints, Ints]:
         """The epochs and the usable rows that these draws of a task take; rows count from 0, stratum by stratum.
@@ -259,10 +259,15 @@ class Plan:
         return min(self.templates_per_row, len(planned.templates))
 
     def style_counts(self, task: int) -> dict[str, int]:
-        """How many of a task's planned rows each style is given, with exemplars (`few_shot+…`) and without."""
+        """How many of a task's planned rows each style is given, with exemplars (`few_shot+…`) and without.
+
+        Where no share is asked for several of its styles, they count together as `any other`.
+        """
         found: dict[str, int] = {}
+        others = {planned.style for planned in self.tasks[task].templates} - set(self.styles)
+        alone = {OTHER: others.pop()} if len(others) == 1 else {}
         for (style, number), count in self.stylings[task].counts(self.tasks[task].rows).items():
-            name = style_name(style, shots=number > 0)
+            name = style_name(alone.get(style, style), shots=number > 0)
             found[name] = found.get(name, 0) + count
         return found
 

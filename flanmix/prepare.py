@@ -28,7 +28,7 @@ from flanmix.sources import Rows, open_source
 from flanmix.sources.rows import merge_types, normal_type
 from flanmix.undo import added, make_folder, takes_back, used
 
-FORMAT = 4
+FORMAT = 5
 """Goes into every digest: raised whenever prepared bytes would change."""
 
 _TURNS_FORMAT = 1

@@ -32,15 +32,29 @@ def card(manifest: Mapping[str, Any], tasks: Sequence[Task], description: str) -
         "pretty_name": manifest["mixture"],
         "license": licences[0] if len(licences) == 1 and all(task.licence for task in tasks) else "other",
         **({"language": languages} if languages else {}),
-        "size_categories": [_SIZES[min(max(len(str(rows)) - 3, 0), len(_SIZES) - 1)]],
+        "size_categories": [size_of(rows)],
         "tags": ["instruction-tuning", "flanmix"],
         "configs": [_config(manifest, "default", "data")],
     }
-    return f"---\n{_yaml(front)}---\n\n{_body(manifest, tasks, description)}"
+    return f"{front_matter(front)}\n{_body(manifest, tasks, description)}"
 
 
-def _yaml(front: Mapping[str, Any]) -> str:
-    return yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
+def front_matter(front: Mapping[str, Any]) -> str:
+    """What stands at the head of a card, between its lines of three dashes.
+
+    >>> front_matter({"license": "mit"})
+    '---\\nlicense: mit\\n---\\n'
+    """
+    return f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n"
+
+
+def size_of(rows: int) -> str:
+    """The Hub's word for so many rows.
+
+    >>> size_of(999), size_of(1000)
+    ('n<1K', '1K<n<10K')
+    """
+    return _SIZES[min(max(len(str(rows)) - 3, 0), len(_SIZES) - 1)]
 
 
 def _config(manifest: Mapping[str, Any], name: str, folder: str) -> dict[str, Any]:
@@ -55,13 +69,13 @@ def card_of_stages(facts: Mapping[str, Any], stages: Mapping[str, Mapping[str, A
     front = {
         "pretty_name": facts["mixture"],
         "license": "other",
-        "size_categories": [_SIZES[min(max(len(str(facts["rows"])) - 3, 0), len(_SIZES) - 1)]],
+        "size_categories": [size_of(facts["rows"])],
         "tags": ["instruction-tuning", "flanmix"],
         "configs": [_config(manifest, stage, f"{stage}/data") for stage, manifest in stages.items()],
     }
     first, manifest = next(iter(stages.items()))
     lines = [
-        f"# {_plain(facts['mixture'])}",
+        f"# {plain(facts['mixture'])}",
         "",
         f"{count_of(facts['rows'], 'row')} in {count_of(len(stages), 'stage')}, to be trained on in this order; each "
         f"folder tells of its own sources and licences. Built by flanmix {facts['flanmix']}.",
@@ -77,16 +91,16 @@ def card_of_stages(facts: Mapping[str, Any], stages: Mapping[str, Mapping[str, A
         *(f"| {stage} | {each['rows']:,} | {len(each['tasks'])} |" for stage, each in stages.items()),
         "",
     ]
-    return f"---\n{_yaml(front)}---\n\n" + "\n".join(lines)
+    return f"{front_matter(front)}\n" + "\n".join(lines)
 
 
 def _body(manifest: Mapping[str, Any], tasks: Sequence[Task], description: str) -> str:
     encoded = "encoding" in manifest
     size = f"{count_of(manifest['rows'], 'row')} in {count_of(len(manifest['shards']), 'shard')}"
     lines = [
-        f"# {_plain(manifest['mixture'])}",
+        f"# {plain(manifest['mixture'])}",
         "",
-        *([_plain(description), ""] if description else []),
+        *([plain(description), ""] if description else []),
         f"{size}, layout `{manifest['layout']}`, built by flanmix {manifest['flanmix']} "
         f"with seed {manifest['seed']}. Plan `{manifest['plan'][:16]}`.",
         "",
@@ -104,7 +118,7 @@ def _body(manifest: Mapping[str, Any], tasks: Sequence[Task], description: str) 
     for task in manifest["tasks"]:
         share = task["written"] / manifest["rows"] if manifest["rows"] else 0
         lines.append(
-            f"| {_plain(task['task'])} | {_plain(task['type'])} | {task['written']:,} | {share:.2%} "
+            f"| {plain(task['task'])} | {plain(task['type'])} | {task['written']:,} | {share:.2%} "
             f"| {task['epochs']:.2f} | {sum(task['dropped'].values()):,} |"
             + (f" {task['tokens']:,} | {task['loss_tokens']:,} |" if encoded else "")
         )
@@ -119,8 +133,8 @@ def _body(manifest: Mapping[str, Any], tasks: Sequence[Task], description: str) 
     lines += _held_out(manifest.get("held_out", ()))
     lines += ["", "## Sources", "", "| task | licence | languages | citation |", "|---|---|---|---|"]
     lines += [
-        f"| {_plain(task.name)} | {_plain(task.licence or 'not stated')} | {_plain(', '.join(task.languages))} "
-        f"| {_plain(task.citation or '')} |"
+        f"| {plain(task.name)} | {plain(task.licence or 'not stated')} | {plain(', '.join(task.languages))} "
+        f"| {plain(task.citation or '')} |"
         for task in tasks
     ]
     return "\n".join([*lines, ""])
@@ -130,11 +144,11 @@ def _held_out(held: Sequence[Mapping[str, Any]]) -> list[str]:
     """The tasks that are held out, for those who evaluate what is trained on the folder."""
     if not held:
         return []
-    rows = (f"| {_plain(each['task'])} | {_plain(each['reason'])} | {_plain(each['because'])} |" for each in held)
+    rows = (f"| {plain(each['task'])} | {plain(each['reason'])} | {plain(each['because'])} |" for each in held)
     return ["", "## Held out", "", "No row is of these tasks.", "", "| task | reason | |", "|---|---|---|", *rows]
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text as one line of Markdown that shows it as it is: no cell, tag, link, image or terminal code comes of it."""
     line = " ".join("".join(" " if ord(sign) < 32 or ord(sign) == 127 else sign for sign in text).split())
     return re.sub(r"([\\|`\[\]])", r"\\\1", line.replace("&", "&amp;").replace("<", "&lt;"))

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from flanmix.check import OPTIONS, variables_of_template
 from flanmix.errors import Problem, TemplateError
 from flanmix.keyed import Ints
-from flanmix.mapped import ROW
+from flanmix.mapped import ANSWER, ROW
 from flanmix.options.drawing import Chosen
 from flanmix.options.listing import listed
 from flanmix.options.lists import Lists
@@ -40,6 +40,13 @@ class Rendering:
         """Whether a template lists the options of these rows, and what they are is known."""
         known = "choices" in rows.of.table.column_names
         return known and OPTIONS in _read(self._plan.tasks[task].templates[template].template)
+
+    def unanswered(self, task: int, template: int, rows: Rows) -> npt.NDArray[np.bool_] | None:
+        """Which rows would list options without the right one among them; None where a template lists none."""
+        known = ANSWER in rows.of.table.column_names
+        if not known or OPTIONS not in _read(self._plan.tasks[task].templates[template].template):
+            return None
+        return rows.numbers(ANSWER) < 0
 
     def forms(self, task: int, numbers: Ints, epochs: Ints) -> Chosen:
         """In which style each row of a task lists its options, and what its target prints of the right one."""

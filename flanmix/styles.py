@@ -22,7 +22,10 @@ _FINE = 1_000
 
 @dataclass(frozen=True)
 class Style:
-    """The templates of one style, and how many exemplars go before its draws: `numbers`, of which 0 comes first."""
+    """The templates of one style, or of all that no share is asked for, and how many exemplars go before its draws.
+
+    Of the `numbers` of exemplars 0 comes first.
+    """
 
     name: str
     templates: tuple[int, ...]
@@ -124,13 +127,9 @@ class Placed:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a mixture asks: the shares of styles, of draws with exemplars, and of each number of those.
-
-    Where it says nothing of styles, they are not told `apart`.
-    """
+    """What a mixture asks: the shares of styles, of draws with exemplars, and of each number of those."""
 
     styles: Mapping[str, float]
-    apart: bool = False
     few: Fraction = Fraction(0)
     numbers: tuple[tuple[int, Fraction], ...] = ()
 
@@ -160,7 +159,7 @@ def styling_of(wanted: Wanted, task: Supply, seed: int) -> Styling:
     """
     by_style: dict[str, list[int]] = {}
     for index, style in enumerate(task.styles):
-        by_style.setdefault(style if wanted.apart else OTHER, []).append(index)
+        by_style.setdefault(style if style in wanted.styles else OTHER, []).append(index)
     shares = _asked(wanted.styles, by_style)
     used = [name for name, share in shares.items() if share] or list(shares)
     able = [frozenset(name for name in used if set(by_style[name]) & set(serving)) for serving in task.guards]
@@ -209,11 +208,9 @@ def _style(name: str, templates: tuple[int, ...], wanted: Wanted, task: Supply, 
 
 
 def _asked(styles: Mapping[str, float], by_style: Mapping[str, Sequence[int]]) -> dict[str, Fraction]:
-    """The share of each style that there are templates of; what is left goes to the others, by their templates."""
+    """The share of each style that there are templates of; what is left goes to all others together."""
     found = {name: exact(styles[name]) for name in sorted(styles) if name in by_style}
-    left = Fraction(1) - sum(found.values(), Fraction(0))
-    others = {name: len(by_style[name]) for name in sorted(by_style) if name not in found}
-    return {**found, **{name: left * Fraction(count, sum(others.values())) for name, count in others.items()}}
+    return found | ({OTHER: 1 - sum(found.values(), Fraction(0))} if OTHER in by_style else {})
 
 
 def _meeting(

@@ -137,7 +137,9 @@ def test_a_row_without_all_its_choices_has_no_options() -> None:
 def test_options_of_computed_choices_stand_a_batch_that_has_none() -> None:
     fields = {"q": "q", "choices": "{{ q.split() }}"}
     assert dropped([{"q": None}], "{{ options }}", fields=fields) == {"no value for 'q'": 1}
-    assert made([{"q": "a b"}], "{{ options }}", fields=fields) == [{"options": "- a\n- b", ROW: 0}]
+    assert made([{"q": "a b"}], "{{ options }}", fields=fields) == [
+        {"choices": ["a", "b"], "options": "- a\n- b", ROW: 0}
+    ]
 
 
 def test_choices_that_are_no_texts_give_no_options() -> None:

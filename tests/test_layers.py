@@ -14,16 +14,17 @@ LAYERS: Mapping[str, str] = {
     "pure": """
         allot assembling bound changes chat chat.columns chat.conversations chat.cutting chat.detecting chat.flat
         chat.foreign chat.form chat.loss chat.normalising chat.render chat.rendered chat.template chat.turns check
-        even extracting generators generators.* held keyed layouts layouts.* lines options options.drawing options.listing
-        options.lists options.marks options.writing order packing packing.* plan prompting provenance rates rates.*
-        recipe refusals render render.* select shots shots.drawing shots.shooting shots.writing shuffled styles
-        token_budget weyl wording
+        even extracting generators generators.* held keyed layouts layouts.* lines options options.drawing
+        options.listing options.lists options.marks options.writing order packing packing.* plan prompting provenance
+        rates rates.* recipe refusals render render.* select shots shots.drawing shots.shooting shots.writing shuffled
+        styles token_budget weyl wording
     """,
     "I/O": """
-        binding chat.byte_level chat.encode chat.guard chat.library computed durable encoding examples executors
-        executors.* exemplars exports exports.* fields finishing folder holding_out holding_out.* importers
-        importers.* lengths manifest mapped measuring options.library parquet planner prepare publish registry shards
-        shots.library sizing sources sources.* stages token_counts tokenizing undo weights yamlio
+        binding chat.byte_level chat.encode chat.guard chat.library computed durable encoding evalsets evalsets.*
+        examples executors executors.* exemplars exports exports.* fields finishing folder holding_out holding_out.*
+        importers importers.* lengths manifest mapped measuring options.library parquet planner prepare publish
+        registry rendering shards shots.library sizing sources sources.* stages token_counts tokenizing undo weights
+        yamlio
     """,
     "faces": "__init__ __main__ api api.* build cli cli.* preview preview.* report",
 }

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flanmix.held import HeldOut
+from flanmix.options.drawing import Listing
 from flanmix.plan import NO_TEMPLATE, Plan, PlannedStyle, PlannedTask, PlannedTemplate, RowLength
 from flanmix.prompting import Prompting
 from flanmix.shots import Shooting
@@ -222,7 +223,9 @@ def test_where_no_guard_binds_the_styles_get_the_counts_that_the_plan_tells(
     templates = tuple(wording(f"t{index}", style) for index, style in enumerate(of_templates))
     made = plan(task(rows=rows, usable=40, templates=templates), styles=styles)
     told = made.style_counts(0)
-    style_of = of_templates if styles else [OTHER] * len(of_templates)
+    others = {style for style in of_templates if style not in styles}
+    other = next(iter(others)) if len(others) == 1 else OTHER
+    style_of = [style if style in styles else other for style in of_templates]
     found = Counter(style_of[template] for _, _, template in drawn(made))
     assert sum(told.values()) == rows
     assert found == Counter({name: count for name, count in told.items() if count})
@@ -235,9 +238,8 @@ def test_with_all_styles_there_any_number_of_draws_holds_each_within_three_rows_
     """Each of the three lines is within one row; a later style draws from what the earlier ones leave."""
     templates = tuple(wording(style, style) for style in ("plain", "inverted", "cot", "options"))
     made = plan(task(rows=rows, usable=50, templates=templates), seed=seed, styles=styles)
-    missing = [name for name in ("plain", "inverted", "cot", "options") if name not in styles]
-    rest = (1 - sum(styles.values())) / len(missing) if missing else 0.0
-    wanted = {**dict.fromkeys(missing, rest), **styles} if styles else {OTHER: 1.0}
+    other = next((name for name in ("plain", "inverted", "cot", "options") if name not in styles), OTHER)
+    wanted = {**styles, (other if len(styles) == 3 else OTHER): 1 - sum(styles.values())}
     for name, count in made.style_counts(0).items():
         assert abs(count - wanted[name] * rows) < 3, name
 
@@ -342,6 +344,7 @@ OF_PLANS = {
     "seed": 8, "split": "test", "styles": {"options": 0.5}, "tasks": (task(), task("b")),
     "wordings": "even", "arrangement": "sequential", "prompting": Prompting(tag="prefix", tag_share=1.0),
     "stage": "broad", "shots": Shooting(((2, 1.0),)), "templates_per_row": 2,
+    "options": Listing(shuffled=True),
 }  # fmt: skip
 NOT_OF_PLANS = {
     "name": "another", "relaxed": ("task 'a': at least 9 became 8",), "tokens": 99.0,

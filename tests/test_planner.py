@@ -458,12 +458,12 @@ def test_the_records_of_a_plan_say_what_was_asked_and_what_bound_it() -> None:
     records = {(record.pop("task"), record.pop("style")): record for record in plan_records(toy().plan)}
     of_task = {"type": "nli", "source_rows": 900, "usable": 900, "dropped": {}, "offered": 400, "bound": ""}
     of_task |= {"epochs": 123 / 400, "effective_epochs": 123 / 400}
-    for style, rows in (("options", 37), ("any other", 86)):
+    for style, rows in (("options", 37), ("plain", 86)):
         record = records["many", style]
         part = rows / 123
         shares = {"share_asked": pytest.approx(0.8 * 30 / 37 * part), "share": pytest.approx(0.82 * part)}
         assert record == {**of_task, **shares, "rows": rows}
-    rare = records["rare/one", "any other"]
+    rare = records["rare/one", "plain"]
     assert (rare["rows"], rare["bound"], rare["epochs"]) == (6, "max_epochs", 3)
     assert sum(record["share"] for record in records.values()) == pytest.approx(1)
     assert sum(record["rows"] for record in records.values()) == 150
@@ -480,7 +480,7 @@ def test_the_table_of_a_plan_has_a_line_for_each_task_and_the_sum() -> None:
     lines = printed(160)
     assert lines[0].startswith("toy: 150 rows of 3 tasks, seed 11, plan ")
     (rare,) = [line for line in lines if "rare/one" in line]
-    assert " ".join(rare.split()) == "rare/one arithmetic 2 2 20.00% 6 4.00% 3.00 2.88 any other 6 max_epochs"
+    assert " ".join(rare.split()) == "rare/one arithmetic 2 2 20.00% 6 4.00% 3.00 2.88 plain 6 max_epochs"
     assert lines[-2].split() == ["all", "150", "100%"]
 
 

@@ -18,11 +18,12 @@ COMMANDS = {
     "ls": "List tasks, families or mixtures.",
     "show": "Show one task, family or mixture with its templates.",
     "new": "Write a task, family or mixture file to start from.",
-    "import": "Write the templates of another collection as families.",
+    "import": "Write the templates of another collection as families, or its files as tasks.",
     "check": "Check every file without reading data, or a folder for a trainer.",
     "preview": "Show rendered rows, coloured by field.",
     "plan": "Show how many rows each task gives, and why.",
     "build": "Build a mixture into a folder.",
+    "evalset": "Write held-out tasks as zero- and few-shot eval sets.",
     "verify": "Check a built folder against its manifest.",
     "export": "Write a built folder as a trainer reads it.",
 }

@@ -127,6 +127,7 @@ def _export_one(
         writing=Writing(found["separator"], TurnTags(**found.get("turn_tags", {}))),
         metadata=not strict and layout not in trainer.bare,
         plan=found["plan"],
+        left_out=trainer.left_out,
     )
     (place / data.folder).mkdir(parents=True)
     trainer.store(rows, place / data.folder)

@@ -16,7 +16,10 @@ from flanmix.parquet import parquet_writer
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a build's `files`, which are in the layout `source`, in `layout`; `metadata` keeps fm_ columns."""
+    """The rows of a build's `files`, which are in the layout `source`, in `layout`.
+
+    `metadata` keeps the fm_ columns but those `left_out`.
+    """
 
     files: tuple[Path, ...]
     source: str
@@ -24,12 +27,14 @@ class Rows:
     writing: Writing
     metadata: bool
     plan: str
+    left_out: frozenset[str] = frozenset()
 
     @property
     def schema(self) -> pa.Schema:
         """The schema of every shard."""
         there = schema_in(self.files[0])
-        kept = [field for field in there if self.metadata and field.name.startswith("fm_")]
+        metadata = [field for field in there if field.name.startswith("fm_") and field.name not in self.left_out]
+        kept = metadata if self.metadata else []
         if self.source == self.layout:
             return pa.schema([field for field in there if field in kept or not field.name.startswith("fm_")])
         return pa.schema([*schema_of(self.layout, metadata=False), *kept])

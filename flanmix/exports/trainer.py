@@ -42,8 +42,9 @@ class Trainer:
     """A trainer that `flanmix export` writes for.
 
     `layouts` are those that it reads, the best first; those of `asked` only where somebody asks for them. In a layout
-    of `bare` it stops at columns other than the layout's own. `write` gives the files beside the data by their names,
-    `store` writes the data. With `out_of_order` it does not read the shards in their order.
+    of `bare` it stops at columns other than the layout's own, and in any layout at those of `left_out`. `write` gives
+    the files beside the data by their names, `store` writes the data. With `out_of_order` it does not read the shards
+    in their order.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Trainer:
     write: Callable[[Exported], Mapping[str, str]]
     traps: tuple[Trap, ...]
     bare: frozenset[str] = frozenset()
+    left_out: frozenset[str] = frozenset()
     asked: frozenset[str] = frozenset()
     store: Callable[[Rows, Path], None] = field(default=write_parquet)
     out_of_order: bool = False

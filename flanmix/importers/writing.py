@@ -1,4 +1,4 @@
-"""Families written as YAML files that people read, and that flanmix reads back to the same values."""
+"""Families, tasks and mixtures as YAML files that people read, and that flanmix reads back to the same values."""
 
 import os
 import re
@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
-from flanmix.durable import write_text
+from flanmix.durable import name_to_be, write_texts
 from flanmix.errors import Problem, UsageError
-from flanmix.spec import Family
+from flanmix.spec import Family, Mixture, Task
 
 _WORDS = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./-]+)*|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NOT_WORDS = {"true", "false", "null", "none", "yes", "no", "on", "off", "y", "n"}
@@ -86,10 +86,26 @@ def family_text(family: Family, origin: str) -> str:
         target: "{{ a }}"
         tags: [options]
     """
-    plain = family.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    for template in plain["templates"]:
+    return spec_text(family, origin)
+
+
+def spec_text(spec: Family | Task | Mixture, origin: str) -> str:
+    """The file of a family, a task or a mixture; `origin` is what a comment at its head says.
+
+    >>> from flanmix.spec import FileSource
+    >>> print(spec_text(Task("a/b", type="nli", source=FileSource(files="b.jsonl")), "Written by hand."), end="")
+    # Written by hand.
+    task: a/b
+    type: nli
+    source: {files: b.jsonl}
+    """
+    plain = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    for template in plain["templates"] if isinstance(spec, Family) else []:
         if "metadata" in template:
             template["metadata"] = _OnOneLine(template["metadata"])
+    for key in ("source", "templates", "defaults"):
+        if isinstance(plain.get(key), dict):
+            plain[key] = _OnOneLine(plain[key])
     body = yaml.dump(plain, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=float("inf"))
     return f"# {origin}\n{body}"
 
@@ -107,13 +123,13 @@ def write_files(texts: Mapping[Path, str], *, replace: bool = False) -> dict[Pat
         raise UsageError([_refusal(path) for path in in_the_way])
     for folder in {path.parent for path in texts}:
         _make(folder)
-    for path, state in states.items():
-        if state != "unchanged":
-            try:
-                write_text(path, texts[path])
-            except OSError as error:
-                what = f"cannot be written: {error.strerror}"
-                raise UsageError(Problem(what, file=str(path), hint="name another folder with -o")) from error
+    try:
+        write_texts({path: texts[path] for path, state in states.items() if state != "unchanged"})
+    except OSError as error:
+        place = Path(error.filename) if error.filename else None
+        shown = str(place.with_name(name_to_be(place.name))) if place else None
+        what = f"cannot be written: {error.strerror or error}"
+        raise UsageError(Problem(what, file=shown, hint="name another folder with -o")) from error
     return states
 
 

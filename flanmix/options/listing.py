@@ -85,6 +85,15 @@ class Listed:
         return pc.if_else(pa.array(lost), pa.scalar(None, TEXT), texts) if lost.any() else texts
 
 
+def answer_places(choices: pa.Array | pa.ChunkedArray, answer: pa.Array | pa.ChunkedArray) -> Ints:
+    """Where each row's answer stands among its choices, -1 where it does not.
+
+    >>> answer_places(pa.array([["yes", "no"]] * 2, pa.list_(TEXT)), pa.array(["no", "maybe"])).tolist()
+    [1, -1]
+    """
+    return Lists.of(choices).find(one_text(answer))
+
+
 def listed(
     choices: pa.Array | pa.ChunkedArray,
     answer: pa.Array | pa.ChunkedArray | None,

@@ -9,13 +9,13 @@ import pyarrow as pa
 
 from flanmix.order import Ints
 from flanmix.render import columns, promptsource
-from flanmix.render.columns import reason_for_rows, render_columns
+from flanmix.render.columns import loops_by_columns, reason_for_rows, render_columns
 from flanmix.render.environment import Program, compile_template
 from flanmix.render.limits import MAX_OUTPUT
 from flanmix.render.picking import Rows
 from flanmix.render.printing import Texts, bytes_at_most, in_rows, join_texts
-from flanmix.render.rows import RowError, render_rows
-from flanmix.render.values import NotColumnar, Value, column_of
+from flanmix.render.rows import RowError, render_dicts, render_rows
+from flanmix.render.values import NotColumnar, Value, value_of
 from flanmix.render.viewing import Piece
 from flanmix.spec import Template
 from flanmix.words import ROW
@@ -38,6 +38,8 @@ __all__ = [
 Engine = Literal["auto", "columns", "rows"]
 T = TypeVar("T")
 _SIDES = ("input", "target")
+_FEW = 8
+"""Rows whose loops are faster run one after the other than by columns."""
 
 
 def render(
@@ -126,6 +128,8 @@ def render_pieces(
 def text_pieces(text: str, rows: Rows) -> list[Piece]:
     """As `render_text`, nothing copied that need not be."""
     program = compile_template(text)
+    if len(rows) <= _FEW and loops_by_columns(program):
+        return [render_dicts(program, rows.dicts(program.variables))]
 
     def by_columns() -> list[Piece]:
         pieces = columns.render_pieces(program, rows.names(program.variables), len(rows), columns.no_draws)
@@ -141,7 +145,7 @@ def render_text(text: str, table: pa.Table, *, engine: Engine = "auto") -> pa.Ar
 
 
 def _text_by_columns(program: Program, table: pa.Table) -> pa.Array:
-    names = {name: column_of(table.column(name)) for name in table.column_names if name in program.variables}
+    names = {name: value_of(table.column(name)) for name in table.column_names if name in program.variables}
     texts = render_columns(program, names, table.num_rows, columns.no_draws)
     return in_rows(texts, table.num_rows)
 

@@ -6,7 +6,7 @@ from functools import lru_cache, partial
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jinja2 import Undefined
+from jinja2 import Undefined, nodes
 from jinja2.exceptions import TemplateError
 
 from flanmix.order import Ints, Words
@@ -48,6 +48,12 @@ def reason_for_rows(program: Program) -> NotColumnar | None:
     """
     found = _compiled(program)
     return found if isinstance(found, NotColumnar) else None
+
+
+@lru_cache(maxsize=4096)
+def loops_by_columns(program: Program) -> bool:
+    """Whether a program has loops and can go by columns: one that can changes no value that it is given."""
+    return reason_for_rows(program) is None and next(program.tree.find_all(nodes.For), None) is not None
 
 
 def render_columns(program: Program, names: Mapping[str, Value], rows: int, draw: Callable[[int], Words]) -> Texts:

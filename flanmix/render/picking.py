@@ -1,8 +1,9 @@
 """Rows of a table chosen for a template, their texts left where they lie until something else is made of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from flanmix.order import Ints
-from flanmix.render.values import Value, column_of
+from flanmix.render.values import TEXT, Coded, Value, column_of, value_of
 from flanmix.render.viewing import Picked, Viewed
 
 
@@ -20,14 +21,25 @@ class ViewedTable:
     def __init__(self, table: pa.Table) -> None:
         self.table = table
         self._texts: dict[str, Viewed] = {}
+        self._coded: dict[str, Coded] = {}
         self._numbers: dict[str, npt.NDArray[Any]] = {}
 
     def texts(self, name: str) -> Viewed | None:
-        """A column of text; None where it holds something else."""
-        column = self.table.column(name)
-        if name not in self._texts and (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-            self._texts[name] = Viewed(column)
+        """A column of text, or of one with a dictionary the texts of that; None where it holds something else."""
+        column, coded = self.table.column(name), self.coded(name)
+        kind = column.type if coded is None else column.type.value_type
+        if name not in self._texts and (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+            self._texts[name] = Viewed(column if coded is None else pa.array(coded.values, TEXT))
         return self._texts.get(name)
+
+    def coded(self, name: str) -> Coded | None:
+        """A column with a dictionary; None where it has none."""
+        column = self.table.column(name)
+        if name not in self._coded and pa.types.is_dictionary(column.type):
+            value = value_of(column)
+            assert isinstance(value, Coded)
+            self._coded[name] = value
+        return self._coded.get(name)
 
     def numbers(self, name: str) -> npt.NDArray[Any]:
         """A column of numbers without nulls."""
@@ -99,15 +111,38 @@ class Rows:
         """The rows whose table has the column that stands under a name."""
         return self.over._holder(name) if self.over is not None and name in self.over._names else self
 
+    def dicts(self, wanted: frozenset[str]) -> Iterator[dict[str, Any]]:
+        """The rows as dicts of some of the columns; where a column has a dictionary, rows share its values."""
+        names = [name for name in self._names if name in wanted]
+        columns = [self._holder(name)._values(name) for name in names]
+        for values in zip(*columns, strict=True) if names else repeat((), len(self)):
+            yield dict(zip(names, values, strict=True))
+
+    def _values(self, name: str) -> list[Any]:
+        coded = self.of.coded(name)
+        if coded is None:
+            column = self.of.table.column(name)
+            return [column[place].as_py() for place in self.places.tolist()]
+        assert coded.codes is not None
+        return [coded.values[code] for code in coded.codes[self.places].tolist()]
+
     def _column(self, name: str) -> Value | Picked:
-        texts = self.of.texts(name)
-        return (
-            column_of(_taken(self.of.table.column(name), self.places)) if texts is None else Picked(texts, self.places)
-        )
+        texts, coded = self.of.texts(name), self.of.coded(name)
+        if coded is None:
+            return (
+                column_of(_taken(self.of.table.column(name), self.places))
+                if texts is None
+                else Picked(texts, self.places)
+            )
+        assert coded.codes is not None
+        codes = coded.codes[self.places]
+        return Coded(codes, coded.values) if texts is None else Picked(texts, codes)
 
 
 def _taken(column: pa.ChunkedArray, rows: Ints) -> pa.Array:
     """`take`, chunk by chunk: Arrow's own is much slower on many chunks."""
+    if pa.types.is_dictionary(column.type):
+        return column.combine_chunks().take(pa.array(rows))
     ascending = np.argsort(rows, kind="stable")
     starts = np.cumsum([0, *map(len, column.chunks)])
     cuts = np.searchsorted(rows[ascending], starts).tolist()

@@ -57,8 +57,12 @@ def render_rows(program: Program, table: pa.Table) -> pa.Array:
 
     A row for which the template would print a null, or look outside a list, gives null: there is no text for it.
     """
-    texts = each_row(rows_of(table, program.variables), lambda _, row: _text(program, row))
-    return arrow_of(texts, pa.large_string())
+    return render_dicts(program, rows_of(table, program.variables))
+
+
+def render_dicts(program: Program, rows: Iterator[dict[str, Any]]) -> pa.Array:
+    """As `render_rows`, for rows as dicts."""
+    return arrow_of(each_row(rows, lambda _, row: _text(program, row)), pa.large_string())
 
 
 def _text(program: Program, row: Mapping[str, Any]) -> str | None:

@@ -92,6 +92,22 @@ def column_of(array: pa.Array, null: Any = None) -> Column:
     return Column(array, null)
 
 
+def value_of(array: pa.Array | pa.ChunkedArray) -> Value:
+    """What an array holds; of one with a dictionary, each value of that once.
+
+    >>> value_of(pa.array(["a", "b", "a"]).dictionary_encode())
+    Coded(codes=array([0, 1, 0]), values=['a', 'b'])
+    """
+    if not pa.types.is_dictionary(array.type):
+        return column_of(array)
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    values, codes = array.dictionary.to_pylist(), array.indices
+    return Coded(
+        np.asarray(codes.fill_null(len(values))).astype(np.int64), [*values, None] if codes.null_count else values
+    )
+
+
 def is_text(value: Value) -> bool:
     """Whether every row holds text (or, in a column, its null)."""
     return isinstance(value, Column) and pa.types.is_large_string(value.array.type)

@@ -1,4 +1,4 @@
-"""Local Parquet, Arrow, JSONL, CSV and TSV files, by path or glob."""
+"""Local Parquet, Arrow, JSONL, CSV, TSV and Natural Instructions files, by path or glob."""
 
 import codecs
 import csv
@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from flanmix.errors import Problem, SourceError
 from flanmix.mapped import Mapped, Seal
+from flanmix.sources.instructions import InstructionFiles
 from flanmix.sources.rows import Rows, bounded, digest_of_seals, fit, merge_schemas, normal_schema
 from flanmix.spec import FileSource
 
@@ -334,4 +335,5 @@ _READERS: dict[str, Any] = {
     "csv": _Delimited,
     "tsv": _Delimited,
     "jsonl": _Jsonl,
+    "natural_instructions": InstructionFiles,
 }

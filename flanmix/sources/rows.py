@@ -139,18 +139,23 @@ def bounded(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     rows = size = 0
     for batch in batches:
         for piece in _pieces(batch):
-            if waiting and (rows + len(piece) > MAX_BATCH_ROWS or size + piece.nbytes > MAX_BATCH_BYTES):
+            if waiting and (rows + len(piece) > MAX_BATCH_ROWS or size + _bytes(piece) > MAX_BATCH_BYTES):
                 yield pa.concat_batches(waiting)
                 waiting, rows, size = [], 0, 0
             waiting.append(piece)
-            rows, size = rows + len(piece), size + piece.nbytes
+            rows, size = rows + len(piece), size + _bytes(piece)
     if waiting:
         yield pa.concat_batches(waiting)
 
 
+def _bytes(batch: pa.RecordBatch) -> int:
+    """The bytes of the rows alone: a dictionary is shared by batches, and gets no smaller where they are cut."""
+    return sum((each.indices if pa.types.is_dictionary(each.type) else each).nbytes for each in batch.columns)
+
+
 def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     """A batch halved until no piece is too large: its rows may be long at one end and short at the other."""
-    if len(batch) > 1 and (len(batch) > MAX_BATCH_ROWS or batch.nbytes > MAX_BATCH_BYTES):
+    if len(batch) > 1 and (len(batch) > MAX_BATCH_ROWS or _bytes(batch) > MAX_BATCH_BYTES):
         half = len(batch) // 2
         yield from _pieces(batch.slice(0, half))
         yield from _pieces(batch.slice(half))

@@ -27,10 +27,11 @@ class FileSource(Spec):
 
     `format` is read off the names' ending where it is not given. `columns` names the columns of a CSV or TSV
     without a header line; all its columns are text. A TSV has no quoting; a CSV has `"`, unless `quoting: false`.
+    `natural_instructions` are JSON files of one task each, as the project of that name publishes them.
     """
 
     files: Text | tuple[Text, ...] | dict[Slug, Text | tuple[Text, ...]]
-    format: Literal["parquet", "arrow", "jsonl", "csv", "tsv"] | None = None
+    format: Literal["parquet", "arrow", "jsonl", "csv", "tsv", "natural_instructions"] | None = None
     columns: tuple[Text, ...] | None = None
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = None
     quoting: bool | None = None
