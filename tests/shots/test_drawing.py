@@ -58,10 +58,11 @@ def test_more_candidates_begin_with_the_same(size: int) -> None:
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 def test_another_seed_task_row_or_epoch_has_other_candidates(size: int) -> None:
+    keys = [(1, 0, 7, "toy"), (2, 0, 7, "toy"), (1, 1, 7, "toy"), (1, 0, 8, "toy"), (1, 0, 7, "t")]
     asked = [
         candidates(queries([1], [rows], [epoch]), size, 12, seed=seed, task=task).tolist()
-        for rows, epoch, seed, task in [(1, 0, 7, "toy"), (2, 0, 7, "toy"), (1, 1, 7, "toy"), (1, 0, 8, "toy"), (1, 0, 7, "t")]
-    ]  # fmt: skip
+        for rows, epoch, seed, task in keys
+    ]
     assert len({str(each) for each in asked}) == 5
 
 
@@ -87,7 +88,8 @@ def test_the_second_candidate_does_not_hang_on_the_first(size: int) -> None:
 @given(st.data(), st.integers(1, 6), st.integers(1, 9), st.integers(1, 5))
 def test_the_first_valid_ones_are_taken_in_order(data: st.DataObject, rows: int, columns: int, width: int) -> None:
     found = np.arange(rows * columns).reshape(rows, columns)
-    valid = np.array(data.draw(st.lists(st.lists(st.booleans(), min_size=columns, max_size=columns), min_size=rows, max_size=rows)))  # fmt: skip
+    of_row = st.lists(st.booleans(), min_size=columns, max_size=columns)
+    valid = np.array(data.draw(st.lists(of_row, min_size=rows, max_size=rows)))
     wanted = np.array(data.draw(st.lists(st.integers(0, width), min_size=rows, max_size=rows)))
     taken, counts = first_valid(found, valid, wanted, width=width)
     for row in range(rows):

@@ -1,6 +1,7 @@
 """What a mixture asks of exemplars, and the formats that ship."""
 
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ def asked(**keys: object) -> Mixture:
 
 def test_formats_that_ship_have_names_of_their_own_and_differ() -> None:
     formats = shot_formats()
-    assert list(formats)[0] == "plain"
+    assert next(iter(formats)) == "plain"
     assert len(formats) >= 8
     for one, other in combinations(formats.values(), 2):
         told = ("input_prefix", "cue", "between", "separator")
@@ -27,7 +28,9 @@ def test_a_format_is_found_by_name_or_is_one_itself() -> None:
     own = ShotFormat("mine", cue="?")
     assert shot_format(own) is own
     assert shot_format("qa").cue == "\nA:"
-    with pytest.raises(UsageError, match="no format of exemplars 'qaa'.*did you mean 'qa'.*write a format of your own"):
+    with pytest.raises(
+        UsageError, match=r"no format of exemplars 'qaa'.*did you mean 'qa'.*write a format of your own"
+    ):
         shot_format("qaa")
     with pytest.raises(UsageError, match="there are plain, rule"):
         shot_format("xylophone")
@@ -63,10 +66,10 @@ def test_a_format_that_says_what_stands_between_keeps_it() -> None:
     assert mine.between == ""
 
 
-def test_a_budget_in_tokens_needs_a_tokenizer_and_remembers_which(tmp_path: pytest.TempPathFactory) -> None:
-    with pytest.raises(UsageError, match="'max_tokens' of shots needs a tokenizer.*'tokenizer'"):
+def test_a_budget_in_tokens_needs_a_tokenizer_and_remembers_which(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"'max_tokens' of shots needs a tokenizer.*'tokenizer'"):
         shooting_of(asked(shots=Shots(2, max_tokens=100)))
-    file = tmp_path / "tokenizer.json"  # type: ignore[operator]
+    file = tmp_path / "tokenizer.json"
     tokenizer("bpe").library.save(str(file))
     made = shooting_of(asked(shots=Shots(2, max_tokens=100), tokenizer=str(file)))
     assert (made.max_tokens, made.tokenizer) == (100, str(file))

@@ -1,6 +1,7 @@
 """Exemplars as texts: to the byte as a format says, and in no more room than there is."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -52,7 +53,8 @@ def naive(found: Chosen, own: str, row: int, form: ShotFormat) -> str:
     return text + form.input_prefix + own + form.cue
 
 
-formats = st.lists(st.builds(ShotFormat, st.just("own"), input_prefix=texts, cue=texts, between=texts, separator=texts), min_size=1, max_size=3)  # fmt: skip
+own_formats = st.builds(ShotFormat, st.just("own"), input_prefix=texts, cue=texts, between=texts, separator=texts)
+formats = st.lists(own_formats, min_size=1, max_size=3)
 
 
 # Formats
@@ -81,9 +83,10 @@ def test_a_format_that_ships_parts_all_texts(name: str) -> None:
     """Were texts numbers, one could still tell where each ends; and the prompt ends as an exemplar's input does."""
     form = shot_formats()[name].model_copy(update={"between": "\n"})
     found = Chosen(np.array([[0, 1]]), pa.array(["1", "3"], TEXT), pa.array(["2", "4"], TEXT), np.array([0, 1]))
-    (text,) = join(list(written(found, pa.array(["5"], TEXT), np.arange(1), [form], np.zeros(1, np.int64))), 1).to_pylist()  # fmt: skip
+    parts = list(written(found, pa.array(["5"], TEXT), np.arange(1), [form], np.zeros(1, np.int64)))
+    (text,) = join(parts, 1).to_pylist()
     digits = [place for place, sign in enumerate(text) if sign.isdigit()]
-    between = [text[one + 1 : other] for one, other in zip(digits, digits[1:], strict=False)]
+    between = [text[one + 1 : other] for one, other in pairwise(digits)]
     assert [text[place] for place in digits] == list("12345")
     assert between[0] == between[2] == form.cue + "\n"
     assert between[1] == between[3] == form.separator + form.input_prefix
