@@ -179,7 +179,11 @@ class Examples:
         if self._exemplars is None or not queries.wanted.any():
             stretch.texts["input"].append(Joined(places, sides["input"]))
         else:
-            own = Own(template, *self._rendering.pair(task, template, rows), whole(sides["input"], len(rows)), forms)
+            alike, compared = (
+                self._rendering.alike(task, template, rows),
+                self._rendering.reads_options(task, template, rows),
+            )
+            own = Own(template, *alike, whole(sides["input"], len(rows)), forms, compared)
             self._put_with_exemplars(task, own, queries, places, stretch)
         if self._assembly is not None:
             texts = partial(self._rendering.text, task, template)

@@ -50,8 +50,8 @@ class Pool:
 class Own:
     """The texts of the rows that want exemplars, in their template.
 
-    `shown` are their inputs with options listed in their `forms`; `inputs` and `targets` have them as they are
-    prepared, so that rows can be told from their duplicates.
+    `shown` are their inputs with options listed in their `forms`; `inputs` and `targets` are `alike` where rows are
+    (`Rendering.alike`), and may only be `compared`.
     """
 
     template: int
@@ -59,6 +59,7 @@ class Own:
     targets: pa.Array
     shown: pa.Array
     forms: Forms | None = None
+    compared: bool = False
 
     def at(self, places: Ints) -> tuple[pa.Array, pa.Array]:
         """The inputs and targets of some of the rows."""
@@ -73,18 +74,19 @@ class Exemplars:
         if self._shots.max_characters is not None:
             self._rooms.append(Room(self._shots.max_characters, _characters))
         if self._shots.max_tokens is not None and self._shots.tokenizer is not None:
-            self._rooms.append(Room(self._shots.max_tokens, load_tokenizer(self._shots.tokenizer).lengths))
+            tokenizer = load_tokenizer(self._shots.tokenizer)
+            self._rooms.append(Room(self._shots.max_tokens, lambda texts: tokenizer.lengths(pc.fill_null(texts, ""))))
         forms: tuple[ShotFormat, ...] = self._shots.formats if self._shots.place == "text" else ()
-        self._around = [[around(form, room.lengths) for form in forms] or [0] for room in self._rooms]
+        self._around = [np.array([around(form, room.lengths) for form in forms] or [(0, 0)]).T for room in self._rooms]
 
     def chosen(self, queries: Queries, own: Own, pool: Pool) -> Chosen:
         """The exemplars that go before rows of one template; raises as `pool.render`."""
         found, known = self._drawn(queries, own, pool)
-        if self._shots.templates == "own" or own.forms is not None:
+        if self._shots.templates == "own" or own.compared:
             found = self._dressed(found, known, own, pool)
-        formats = self.formats(queries, pool.task)
-        for room, each in zip(self._rooms, self._around, strict=True):
-            found = room.fitted(found, own.shown, np.array(each)[formats if len(each) > 1 else formats * 0])
+        formats = self.formats(queries, pool.task) if self._shots.place == "text" else np.zeros(len(queries), np.int64)
+        for room, (of_each, of_own) in zip(self._rooms, self._around, strict=True):
+            found = room.fitted(found, own.shown, of_each[formats], of_own[formats])
         return found
 
     def formats(self, queries: Queries, task: int) -> Ints:
@@ -113,7 +115,7 @@ class Exemplars:
             served = np.flatnonzero(good if unanswered is None else good & ~unanswered)
             places = np.full(len(different), NONE, np.int64)
             places[served] = known.add(
-                different[served], rows.at(served), *pool.rendering.pair(pool.task, own.template, rows.at(served))
+                different[served], rows.at(served), *pool.rendering.alike(pool.task, own.template, rows.at(served))
             )
             shown = places[inverse.reshape(found.shape)]
             inverted = planned.templates[own.template].style == "inverted"

@@ -1,7 +1,8 @@
 """Shares of numbered things by rational lines: exact at any number of them.
 
 A line gives a share a/b of things: thing j is its own where floor(((j + 1)a + o) / b) is more than floor((ja + o) / b).
-So it has its share of any first n within one, and of any b that follow each other just a.
+So it has its share of any first n within one, and of any b that follow each other just a. Of several lines each has so
+much of the things that those before it leave: line k (from 0) has its share of the whole within k + 1.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +13,10 @@ import numpy as np
 
 from flanmix.keyed import Ints
 
-_UNIT = 1_000_000
+_EXACT = 1 << 31
+"""Shares with denominators up to this are kept as they are: those of rows are."""
+_SMALL = 1 << 20
+"""Numerators up to this are multiplied by any number of a thing and stay in 64 bits."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Lines:
         shares, offsets = [], []
         for number, whole in enumerate(wholes[:-1]):
             share = whole / total if total else Fraction(1, len(wholes))
-            part = min(share / left if left else Fraction(0), Fraction(1)).limit_denominator(_UNIT)
+            part = min(share / left if left else Fraction(0), Fraction(1)).limit_denominator(_EXACT)
             shares.append(part)
             offsets.append(key(number) % part.denominator)
             left -= share
@@ -43,8 +47,13 @@ class Lines:
         return len(self.shares) + 1
 
     def _before(self, line: int, numbers: Ints) -> Ints:
-        share = self.shares[line]
-        return (numbers * share.numerator + self.offsets[line]) // share.denominator
+        """How many of the numbers below these are on a line, of those that the lines before it leave."""
+        share, offset = self.shares[line], self.offsets[line]
+        if share.denominator <= _SMALL:
+            return (numbers * share.numerator + offset) // share.denominator
+        whole, rest = np.divmod(numbers, share.denominator)
+        found: Ints = whole * share.numerator + (rest * share.numerator + offset) // share.denominator
+        return found
 
     def at(self, numbers: Ints) -> tuple[Ints, Ints]:
         """The number of the line that each thing is on, and its rank among those on it."""

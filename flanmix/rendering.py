@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from flanmix.check import OPTIONS, variables_of_template
 from flanmix.errors import Problem, TemplateError
@@ -13,6 +14,7 @@ from flanmix.keyed import Ints
 from flanmix.mapped import ANSWER, ROW
 from flanmix.options.drawing import Chosen
 from flanmix.options.listing import listed
+from flanmix.options.lists import Lists
 from flanmix.plan import Plan
 from flanmix.render import RowError, render_pieces, text_pieces
 from flanmix.render.picking import Rows
@@ -32,9 +34,12 @@ class Rendering:
 
     def lists(self, task: int, template: int, rows: Rows) -> bool:
         """Whether a template lists the options of these rows in another way than they are prepared."""
-        if self._plan.options.as_in_data or "choices" not in rows.of.table.column_names:
-            return False
-        return OPTIONS in _read(self._plan.tasks[task].templates[template].template)
+        return not self._plan.options.as_in_data and self.reads_options(task, template, rows)
+
+    def reads_options(self, task: int, template: int, rows: Rows) -> bool:
+        """Whether a template lists the options of these rows, and what they are is known."""
+        known = "choices" in rows.of.table.column_names
+        return known and OPTIONS in _read(self._plan.tasks[task].templates[template].template)
 
     def unanswered(self, task: int, template: int, rows: Rows) -> npt.NDArray[np.bool_] | None:
         """Which rows would list options without the right one among them; None where a template lists none."""
@@ -80,6 +85,21 @@ class Rendering:
             return text_pieces(planned.template.texts[key], rows)
         except RowError as error:
             raise failed_on(error, rows.table, owner.name, planned.places.get(key, planned.where)) from error
+
+    def alike(self, task: int, template: int, rows: Rows) -> tuple[pa.Array, pa.Array]:
+        """The inputs and targets of rows, the same for those that differ in the order of their options alone.
+
+        Null for rows that cannot list their options as the mixture has it.
+        """
+        if not self.reads_options(task, template, rows):
+            return self.pair(task, template, rows)
+        lists = Lists.of(rows.column("choices"))
+        options = pc.binary_join(lists.sorted.array, pa.scalar("\n", pa.large_string()))
+        if self.lists(task, template, rows):
+            none = np.zeros(len(rows), np.int64)
+            _, lost = self.listed(task, rows, none, Chosen(none, none))
+            options = pc.if_else(pa.array(np.logical_or.reduce(list(lost.values()))), None, options)
+        return self.pair(task, template, rows.with_columns({OPTIONS: options}))
 
     def pair(self, task: int, template: int, rows: Rows) -> tuple[pa.Array, pa.Array]:
         """The inputs and targets of rows, whole."""

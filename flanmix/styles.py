@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import lcm
 
 import numpy as np
 
@@ -15,7 +16,8 @@ OTHER = "any other"
 """The style of templates where a mixture says nothing of styles."""
 NO_STYLE = -1
 _ROUNDS = 200
-_UNIT = 1_000_000
+_FINE = 1_000
+"""Into how many parts a row is thought to be cut, beside those that the shares need."""
 
 
 @dataclass(frozen=True)
@@ -103,12 +105,13 @@ class Styling:
         return found
 
     def counts(self, draws: int) -> dict[tuple[str, int], int]:
-        """How many of the first draws have each style and each number of exemplars."""
+        """How many of the first draws have each style and each number of exemplars; draws without a style count not."""
         found: dict[tuple[str, int], int] = {}
         for stratum, own in zip(self.strata, self.lines.counts(draws), strict=True):
-            for style, rows in zip(stratum.styles, stratum.lines.counts(own), strict=True):
-                for number, count in zip(style.numbers, style.few.counts(rows), strict=True):
-                    found[style.name, number] = found.get((style.name, number), 0) + count
+            for style, rows in zip(stratum.styles, stratum.lines.counts(own), strict=bool(stratum.styles)):
+                for number, count, part in zip(style.numbers, style.few.counts(rows), style.few.parts, strict=True):
+                    if part:
+                        found[style.name, number] = found.get((style.name, number), 0) + count
         return found
 
 
@@ -162,7 +165,8 @@ def styling_of(wanted: Wanted, task: Supply, seed: int) -> Styling:
     able = [frozenset(name for name in used if set(by_style[name]) & set(serving)) for serving in task.guards]
     kinds = list(dict.fromkeys(able)) if len(task.rows) == len(task.guards) else []
     if len(kinds) < 2:
-        kinds, able = [frozenset(shares)], [frozenset(shares)] * len(task.guards)
+        kinds = kinds or [frozenset(shares)]
+        able = kinds * len(task.guards)
         usable, offered = [task.usable], [task.offered]
     else:
         usable = [sum(rows for kind, rows in zip(able, task.rows, strict=True) if kind == each) for each in kinds]
@@ -215,27 +219,67 @@ def _meeting(
     """For each stratum, of this size and able to take these styles, the shares with which all together meet `shares`.
 
     Iterative proportional fitting (Deming and Stephan 1940): each style's parts are scaled to its share, then each
-    stratum's to its size, by turns. Where the shares cannot be met, the last word is the strata's.
+    stratum's to its size, by turns. It nears shares that can only just be met slowly, and so what is left is moved.
+    Where the shares cannot be met, as little as can be is amiss.
     """
     names, total = list(shares), sum(sizes)
-    wholes = sum(shares.values(), Fraction(0))
-    wanted = [float(share / wholes) if wholes else 1 / len(names) for share in shares.values()]
+    whole = sum(shares.values(), Fraction(0))
+    asked = [share / whole if whole else Fraction(1, len(names)) for share in shares.values()]
+    unit = lcm(*(share.denominator for share in asked)) * _FINE
+    serves = [[name in kind for name in names] for kind in kinds]
+    parts = []
+    for row, size, serving in zip(_fitted(asked, sizes, serves), sizes, serves, strict=True):
+        weights = [Fraction(part) for part in row] if any(row) else [Fraction(each) for each in serving]
+        scale = size * unit / sum(weights, Fraction(0)) if any(weights) else Fraction(0)
+        parts.append(largest_remainder([weight * scale for weight in weights], names, size * unit if scale else 0))
+    _move(parts, [int(share * total * unit) for share in asked], serves)
+    return [
+        {name: Fraction(part, max(size, 1)) for name, part in zip(names, row, strict=True)}
+        for row, size in zip(parts, sizes, strict=True)
+    ]
+
+
+def _fitted(asked: Sequence[Fraction], sizes: Sequence[int], serves: Sequence[Sequence[bool]]) -> list[list[float]]:
+    """The parts of each stratum and style, those of a stratum in proportion, after as many rounds as there are."""
     parts = [
-        [size / total * want * (name in kind) for name, want in zip(names, wanted, strict=True)]
-        for size, kind in zip(sizes, kinds, strict=True)
+        [size * float(share) * able for share, able in zip(asked, serving, strict=True)]
+        for size, serving in zip(sizes, serves, strict=True)
     ]
     for _ in range(_ROUNDS):
-        columns = [sum(row[at] for row in parts) for at in range(len(names))]
+        columns = [sum(row[at] for row in parts) for at in range(len(asked))]
+        scales = [float(share) / column if column else 0.0 for share, column in zip(asked, columns, strict=True)]
+        parts = [[part * scale for part, scale in zip(row, scales, strict=True)] for row in parts]
         parts = [
-            [part * want / column if column else 0.0 for part, want, column in zip(row, wanted, columns, strict=True)]
-            for row in parts
-        ]
-        parts = [
-            [part * size / total / sum(row) if sum(row) else 0.0 for part in row]
+            [part * size / sum(row) if sum(row) else 0.0 for part in row]
             for row, size in zip(parts, sizes, strict=True)
         ]
-    found = []
-    for row, size in zip(parts, sizes, strict=True):
-        part = [Fraction(each * total / size).limit_denominator(_UNIT) if size else Fraction(0) for each in row]
-        found.append(dict(zip(names, part, strict=True)))
-    return found
+    return parts
+
+
+def _move(parts: list[list[int]], wanted: Sequence[int], serves: Sequence[Sequence[bool]]) -> None:
+    """Move what styles have too much of to those with too little, as far as strata allow (Edmonds and Karp 1972).
+
+    Within a stratum one style gives to another that it can take; the shortest way over several is gone first.
+    """
+    styles = range(len(wanted))
+    while True:
+        spare = [sum(row[style] for row in parts) - wanted[style] for style in styles]
+        came: dict[int, tuple[int, int]] = {}
+        seen = [style for style in styles if spare[style] > 0]
+        for one in seen:  # grows on the way
+            for other in styles:
+                through = [n for n, row in enumerate(parts) if row[one] and serves[n][other]]
+                if other not in seen and through:
+                    came[other] = (one, max(through, key=lambda n: parts[n][one]))
+                    seen.append(other)
+        end = next((style for style in seen if spare[style] < 0), None)
+        if end is None:
+            return
+        way, at = list[tuple[int, int, int]](), end
+        while at in came:
+            way.append((*came[at], at))
+            at = came[at][0]
+        amount = min(spare[at], -spare[end], *(parts[stratum][one] for one, stratum, _ in way))
+        for one, stratum, other in way:
+            parts[stratum][one] -= amount
+            parts[stratum][other] += amount

@@ -228,7 +228,8 @@ class PlannedTokens:
         task = plan.tasks[index]
         if not task.rows:
             return Count()
-        offered = task.usable if task.rows <= task.offered else task.offered
+        simple = len(plan.stylings[index].strata) == 1 and plan.copies(task) == 1
+        offered = task.usable if simple and task.rows <= task.offered else task.offered
         key = replace(plan, tasks=(replace(task, rows=0, offered=offered),)).digest
         known = self._known.get(key, _Draws.none())
         if len(known.tokens) < task.rows:

@@ -80,6 +80,17 @@ class Lists:
         order = np.argsort(by_list, kind="stable")  # of equal ones the first, whichever lists stand around
         return Lists(self.texts.take(pa.array(order)), self.lengths, self.null)
 
+    @property
+    def sorted(self) -> "Lists":
+        """Each list in the order of its texts.
+
+        >>> Lists.of(pa.array([["b", "a"], ["c"]], pa.list_(TEXT))).sorted.array.to_pylist()
+        [['a', 'b'], ['c']]
+        """
+        table = pa.table({"owner": self.owners, "text": self.texts})
+        order = pc.sort_indices(table, sort_keys=[("owner", "ascending"), ("text", "ascending")])
+        return Lists(self.texts.take(order), self.lengths, self.null)
+
     def find(self, wanted: pa.Array) -> Ints:
         """Where each list first has the text that is wanted of it; -1 where it has not, or the text is null.
 

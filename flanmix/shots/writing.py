@@ -63,18 +63,22 @@ class Room:
     most: int
     lengths: Callable[[pa.Array], Ints]
 
-    def fitted(self, chosen: Chosen, own: pa.Array, around: Ints) -> Chosen:
-        """Without the farthest exemplars of rows that would be too long; `around` each text stands so much."""
+    def fitted(self, chosen: Chosen, own: pa.Array, around: Ints, around_own: Ints) -> Chosen:
+        """Without the farthest exemplars of rows that would be too long.
+
+        `around` each exemplar of a row stands so much, and `around_own` around its own text, where it has any.
+        """
         each = self.lengths(chosen.inputs) + self.lengths(chosen.targets)
         taken = np.where(chosen.at == NONE, 0, each[chosen.at] + around[:, None]) if len(each) else chosen.at * 0
-        needed = np.cumsum(taken[:, ::-1], axis=1)[:, ::-1] + (self.lengths(own) + around)[:, None]
+        needed = np.cumsum(taken[:, ::-1], axis=1)[:, ::-1] + (self.lengths(own) + around_own)[:, None]
         return replace(chosen, at=np.where(needed <= self.most, chosen.at, NONE))
 
 
-def around(form: ShotFormat, lengths: Callable[[pa.Array], Ints]) -> int:
-    """The length of all that a format puts around one exemplar."""
-    texts = [form.input_prefix, form.cue + (form.between or ""), form.separator]
-    return int(lengths(pa.array(texts, pa.large_string())).sum())
+def around(form: ShotFormat, lengths: Callable[[pa.Array], Ints]) -> tuple[int, int]:
+    """The length of all that a format puts around one exemplar, and around the row's own input."""
+    texts = [form.input_prefix, form.cue + (form.between or ""), form.separator, form.input_prefix, form.cue]
+    of_each = lengths(pa.array(texts, pa.large_string()))
+    return int(of_each[:3].sum()), int(of_each[3:].sum())
 
 
 def written(
