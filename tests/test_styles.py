@@ -59,7 +59,7 @@ def wishes(draw: st.DrawFn) -> Wanted:
     shares = {name: float(Fraction(weight, whole)) for name, weight in zip(names, weights, strict=True)}
     total = sum(map(exact, shares.values()))
     shares = {name: share if total <= 1 else 0.0 for name, share in shares.items()}
-    return Wanted(shares, True, Fraction(few), tuple((n, Fraction(w)) for n, w in sorted(numbers.items())))
+    return Wanted(shares, Fraction(few), tuple((n, Fraction(w)) for n, w in sorted(numbers.items())))
 
 
 def told(styling: Styling, draws: int) -> Counter[tuple[str, int]]:
@@ -78,12 +78,10 @@ def by_style(styling: Styling, draws: int) -> dict[str, int]:
 
 
 def reachable(task: Supply, used: frozenset[str]) -> int:
-    """How many rows can take one of some styles."""
-    return sum(
-        rows
-        for serving, rows in zip(task.guards, task.rows, strict=True)
-        if used & {task.styles[index] for index in serving}
-    )
+    """How many rows can take one of some styles; plain ones are not asked for by name."""
+    names = [OTHER if style == "plain" else style for style in task.styles]
+    served = [{names[index] for index in serving} for serving in task.guards]
+    return sum(rows for each, rows in zip(served, task.rows, strict=True) if used & each)
 
 
 # Planned and drawn
@@ -134,7 +132,7 @@ def whole_tasks(draw: st.DrawFn) -> tuple[Wanted, Supply]:
     task = draw(supplies())
     task = Supply(task.name, task.styles, task.takes_shots, task.guards, task.rows, task.usable, task.usable)
     names = sorted({*task.styles} - {"plain"})
-    return Wanted({name: draw(st.sampled_from([0.0, 0.1, 0.25, 1 / 3])) for name in names}, True), task
+    return Wanted({name: draw(st.sampled_from([0.0, 0.1, 0.25, 1 / 3])) for name in names}), task
 
 
 @given(whole_tasks())
@@ -143,7 +141,7 @@ def test_shares_are_met_within_the_number_of_cells_wherever_they_can_be(case: tu
     wanted, task = case
     asked = {name: exact(share) for name, share in wanted.styles.items()}
     if "plain" in task.styles:
-        asked["plain"] = 1 - sum(asked.values())
+        asked[OTHER] = 1 - sum(asked.values())
     whole = sum(asked.values())
     asked = {name: share / whole if whole else Fraction(1, len(asked)) for name, share in asked.items()}
     used = [name for name, share in asked.items() if share]
@@ -157,51 +155,51 @@ def test_shares_are_met_within_the_number_of_cells_wherever_they_can_be(case: tu
 
 
 def test_a_share_that_can_only_just_be_had_is_had_in_full() -> None:
-    styling = styling_of(Wanted({"cot": 0.2}, True), supply("cot plain", [(0, 1), (1,)], [2_000, 8_000]), 7)
-    assert styling.counts(10_000) == {("cot", 0): 2_000, ("plain", 0): 8_000}
+    styling = styling_of(Wanted({"cot": 0.2}), supply("cot plain", [(0, 1), (1,)], [2_000, 8_000]), 7)
+    assert styling.counts(10_000) == {("cot", 0): 2_000, (OTHER, 0): 8_000}
 
 
 def test_a_share_that_cannot_be_had_is_had_as_far_as_there_are_rows() -> None:
-    styling = styling_of(Wanted({"cot": 0.5}, True), supply("cot plain", [(0, 1), (1,)], [2_000, 8_000]), 7)
-    assert styling.counts(10_000) == {("cot", 0): 2_000, ("plain", 0): 8_000}
+    styling = styling_of(Wanted({"cot": 0.5}), supply("cot plain", [(0, 1), (1,)], [2_000, 8_000]), 7)
+    assert styling.counts(10_000) == {("cot", 0): 2_000, (OTHER, 0): 8_000}
 
 
 def test_what_rows_of_one_kind_cannot_take_those_of_another_take_more_of() -> None:
     """A quarter of all rows asks to be inverted, and half of them can: every second one of those is."""
-    styling = styling_of(Wanted({"inverted": 0.25}, True), supply("inverted plain", [(0, 1), (1,)], [500, 500]), 7)
-    assert styling.counts(1_000) == {("inverted", 0): 250, ("plain", 0): 750}
+    styling = styling_of(Wanted({"inverted": 0.25}), supply("inverted plain", [(0, 1), (1,)], [500, 500]), 7)
+    assert styling.counts(1_000) == {("inverted", 0): 250, (OTHER, 0): 750}
 
 
 def test_a_style_that_serves_no_row_at_all_is_given_to_none() -> None:
-    styling = styling_of(Wanted({"cot": 0.5}, True), supply("cot plain", [(1,)], [10]), 7)
-    assert styling.counts(10) == {("plain", 0): 10}
+    styling = styling_of(Wanted({"cot": 0.5}), supply("cot plain", [(1,)], [10]), 7)
+    assert styling.counts(10) == {(OTHER, 0): 10}
 
 
 def test_rows_that_no_wanted_style_serves_are_given_none() -> None:
-    styling = styling_of(Wanted({"cot": 1.0}, True), supply("cot plain", [(0, 1), (1,)], [5, 5]), 7)
+    styling = styling_of(Wanted({"cot": 1.0}), supply("cot plain", [(0, 1), (1,)], [5, 5]), 7)
     assert styling.counts(10) == {("cot", 0): 5}
     placed = styling.at(np.arange(10))
     assert sorted(placed.cells.tolist()) == [NO_STYLE] * 5 + [0] * 5
 
 
 def test_where_rows_by_guard_are_not_known_guards_bind_no_style() -> None:
-    styling = styling_of(Wanted({"cot": 0.5}, True), supply("cot plain", [(0, 1), (1,)], usable=10, offered=10), 7)
-    assert styling.counts(10) == {("cot", 0): 5, ("plain", 0): 5}
+    styling = styling_of(Wanted({"cot": 0.5}), supply("cot plain", [(0, 1), (1,)], usable=10, offered=10), 7)
+    assert styling.counts(10) == {("cot", 0): 5, (OTHER, 0): 5}
 
 
-def test_where_a_mixture_says_nothing_of_styles_they_are_not_told_apart() -> None:
+def test_where_a_mixture_says_nothing_of_styles_there_is_one() -> None:
     styling = styling_of(Wanted({}), supply("cot plain inverted", [(0, 1), (2,)], [60, 40]), 7)
     assert [style.name for style in styling.cells] == [OTHER]
     assert styling.counts(90) == {(OTHER, 0): 90}
 
 
-def test_styles_that_are_not_asked_for_share_the_rest_by_their_templates() -> None:
-    styling = styling_of(Wanted({"cot": 0.4}, True), supply("cot plain plain options"), 7)
-    assert by_style(styling, 1_000) == {"cot": 400, "plain": 400, "options": 200}
+def test_styles_that_are_not_asked_for_are_one_and_have_the_rest() -> None:
+    styling = styling_of(Wanted({"cot": 0.4}), supply("cot plain plain options"), 7)
+    assert by_style(styling, 1_000) == {"cot": 400, OTHER: 600}
 
 
 def test_a_task_of_which_only_the_size_is_known_has_no_styles() -> None:
-    styling = styling_of(Wanted({"cot": 0.5}, True), Supply("toy", (), (), (), (), 100, 100), 7)
+    styling = styling_of(Wanted({"cot": 0.5}), Supply("toy", (), (), (), (), 100, 100), 7)
     assert styling.counts(100) == {}
 
 
@@ -211,10 +209,11 @@ def test_a_task_of_which_only_the_size_is_known_has_no_styles() -> None:
 @given(supplies(), st.sampled_from(["1/10", "1/3", "1/2", "9/10"]), st.integers(0, 3))
 def test_the_share_of_rows_with_exemplars_is_exact_in_every_cell(task: Supply, few: str, seed: int) -> None:
     numbers = ((1, Fraction(1)), (3, Fraction(2)))
-    styling = styling_of(Wanted({}, True, Fraction(few), numbers), task, seed)
+    styling = styling_of(Wanted(dict.fromkeys(NAMES[:3], 0.25), Fraction(few), numbers), task, seed)
     counts, cells = styling.counts(task.offered), Counter(style.name for style in styling.cells)
     for name in cells:
-        able = all(takes for takes, style in zip(task.takes_shots, task.styles, strict=True) if style == name)
+        mine = [style == name or (style == "plain" and name == OTHER) for style in task.styles]
+        able = all(takes for takes, own in zip(task.takes_shots, mine, strict=True) if own)
         whole = sum(count for (style, _), count in counts.items() if style == name)
         with_any = sum(count for (style, number), count in counts.items() if style == name and number)
         share = Fraction(few) if able and task.usable > 1 else 0
@@ -223,34 +222,34 @@ def test_the_share_of_rows_with_exemplars_is_exact_in_every_cell(task: Supply, f
 
 
 def test_each_number_of_exemplars_has_its_weight() -> None:
-    wanted = Wanted({}, True, Fraction(1, 2), ((1, Fraction(1)), (2, Fraction(1)), (5, Fraction(2))))
+    wanted = Wanted({}, Fraction(1, 2), ((1, Fraction(1)), (2, Fraction(1)), (5, Fraction(2))))
     assert styling_of(wanted, supply("plain"), 7).counts(800) == {
-        ("plain", 0): 400, ("plain", 1): 100, ("plain", 2): 100, ("plain", 5): 200
+        (OTHER, 0): 400, (OTHER, 1): 100, (OTHER, 2): 100, (OTHER, 5): 200
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("share", [0, 1])
 def test_none_or_every_row_has_exemplars(share: int) -> None:
-    counts = styling_of(Wanted({}, True, Fraction(share), ((3, Fraction(1)),)), supply("plain cot"), 7).counts(100)
+    counts = styling_of(Wanted({}, Fraction(share), ((3, Fraction(1)),)), supply("plain cot"), 7).counts(100)
     assert {number for (_, number), count in counts.items() if count} == {3 * share}
 
 
 def test_the_flan_grid_is_four_quarters_whatever_the_seed() -> None:
-    wanted = Wanted({"options": 0.5}, True, Fraction(1, 2), ((5, Fraction(1)),))
+    wanted = Wanted({"options": 0.5}, Fraction(1, 2), ((5, Fraction(1)),))
     for seed in range(10):
         counts = styling_of(wanted, supply("options plain plain"), seed).counts(1_000)
-        assert counts == {(style, number): 250 for style in ("options", "plain") for number in (0, 5)}
+        assert counts == {(style, number): 250 for style in ("options", OTHER) for number in (0, 5)}
 
 
 def test_a_task_of_one_row_has_none_to_show() -> None:
-    wanted = Wanted({}, True, Fraction(1), ((2, Fraction(1)),))
-    assert styling_of(wanted, supply("plain", rows=[1], guards=[(0,)]), 7).counts(5) == {("plain", 0): 5}
+    wanted = Wanted({}, Fraction(1), ((2, Fraction(1)),))
+    assert styling_of(wanted, supply("plain", rows=[1], guards=[(0,)]), 7).counts(5) == {(OTHER, 0): 5}
 
 
 def test_a_style_one_of_whose_templates_has_turns_of_its_own_takes_none() -> None:
-    wanted = Wanted({"cot": 0.5}, True, Fraction(1), ((2, Fraction(1)),))
+    wanted = Wanted({"cot": 0.5}, Fraction(1), ((2, Fraction(1)),))
     styling = styling_of(wanted, supply("cot cot plain", takes_shots=(True, False, True)), 7)
-    assert styling.counts(100) == {("cot", 0): 50, ("plain", 2): 50}
+    assert styling.counts(100) == {("cot", 0): 50, (OTHER, 2): 50}
 
 
 # In plans
@@ -309,12 +308,15 @@ def test_a_plan_counts_styles_and_exemplars_as_it_draws_them(wanted: Wanted, tas
     cells = plan.stylings[0].at(np.arange(draws)).cells
     numbers = plan.number_of_shots(0, np.arange(draws))[cells != NO_STYLE].tolist()
     names = [plan.stylings[0].cells[cell].name for cell in cells[cells != NO_STYLE].tolist()]
+    others = {template.style for template in plan.tasks[0].templates} - {*plan.styles}
+    alone = others.pop() if len(others) == 1 else OTHER
+    names = [alone if name == OTHER else name for name in names]
     styles = [style_name(name, shots=number > 0) for name, number in zip(names, numbers, strict=True)]
     assert {number: count for number, count in plan.shot_counts(0).items() if count} == Counter(numbers)
     assert {style: count for style, count in plan.style_counts(0).items() if count} == Counter(styles)
 
 
 def test_a_task_of_conversations_takes_no_exemplars() -> None:
-    plan = plan_over(supply("plain"), Wanted({}, True, Fraction(1), ((2, Fraction(1)),)))
+    plan = plan_over(supply("plain"), Wanted({}, Fraction(1), ((2, Fraction(1)),)))
     talk = with_rows(plan, 9, conversation=True)
     assert (talk.shot_counts(0), talk.style_counts(0)) == ({0: 9}, {"plain": 9})
