@@ -29,6 +29,8 @@ _TO_BALANCE = 1 << 7
 """Candidates that are looked at at least, where answers are to take turns: as many as a rare answer is among."""
 _MOST = 1 << 10
 """Candidates of a row that are looked at before it is left with fewer exemplars than it wants."""
+_AT_A_TIME = 1 << 20
+"""Candidates of all rows together that are looked at together: what is held does not grow with those of a row."""
 _LABEL = 32
 """Characters of the longest target that may be a label, which other rows have: a longer one is a text of its own."""
 
@@ -98,32 +100,42 @@ class Exemplars:
     def _drawn(self, queries: Queries, own: Own, pool: Pool) -> "tuple[Chosen, _Known]":
         """The first candidates of each row that may go before it, and the rows that were looked at.
 
-        More candidates are looked at for rows that have too few.
+        More candidates are looked at for rows that have too few; no more than so many at a time.
         """
-        planned, balanced = self._plan.tasks[pool.task], self._shots.balance == "answers"
-        serving = [guard for guard, templates in enumerate(planned.guards) if own.template in templates]
         most = int(queries.wanted.max(initial=0))
         at, known = np.full((len(queries), most), NONE, np.int64), _Known()
+        balanced = self._shots.balance == "answers"
         active, count = np.arange(len(queries)), max(most + _SPARE, _TO_BALANCE * balanced)
         while len(active):
-            asking = queries.at(active)
-            found = candidates(asking, pool.size, count, seed=self._plan.seed, task=planned.name)
-            different, inverse = np.unique(found, return_inverse=True)
-            rows = pool.pick(different)
-            unanswered = pool.rendering.unanswered(pool.task, own.template, rows)
-            good = np.isin(rows.numbers(GUARD), serving)
-            served = np.flatnonzero(good if unanswered is None else good & ~unanswered)
-            places = np.full(len(different), NONE, np.int64)
-            places[served] = known.add(
-                different[served], rows.at(served), *pool.rendering.alike(pool.task, own.template, rows.at(served))
-            )
-            shown = places[inverse.reshape(found.shape)]
-            inverted = planned.templates[own.template].style == "inverted"
-            valid, answers = admissible(shown, known.texts, own.at(active), inverted=inverted)
-            at[active], counts = first_valid(shown, valid, asking.wanted, answers if balanced else None, width=most)
+            counts = np.zeros(len(active), np.int64)
+            step = max(1, _AT_A_TIME // count)
+            for start in range(0, len(active), step):
+                piece = slice(start, start + step)
+                asking, texts = queries.at(active[piece]), own.at(active[piece])
+                shown = self._candidates(asking, own.template, pool, known, count)
+                valid, answers = admissible(shown, known.texts, texts, inverted=self._inverted(pool.task, own.template))
+                found = first_valid(shown, valid, asking.wanted, answers if balanced else None, width=most)
+                at[active[piece]], counts[piece] = found
             more = count < pool.size - 1 and count < _MOST
-            active, count = active[counts < asking.wanted] if more else active[:0], 4 * count
+            active, count = active[counts < queries.wanted[active]] if more else active[:0], 4 * count
         return Chosen(_to_the_right(at), *known.texts, known.rows), known
+
+    def _candidates(self, asking: Queries, template: int, pool: Pool, known: "_Known", count: int) -> Ints:
+        """Where the texts of each row's candidates are among the known ones; -1 for those that the template lacks."""
+        planned = self._plan.tasks[pool.task]
+        serving = [guard for guard, templates in enumerate(planned.guards) if template in templates]
+        found = candidates(asking, pool.size, count, seed=self._plan.seed, task=planned.name)
+        different, inverse = np.unique(found, return_inverse=True)
+        new = known.unknown(different)
+        rows = pool.pick(new)
+        unanswered = pool.rendering.unanswered(pool.task, template, rows)
+        good = np.isin(rows.numbers(GUARD), serving)
+        served = np.flatnonzero(good if unanswered is None else good & ~unanswered)
+        known.add(new, served, rows.at(served), *pool.rendering.alike(pool.task, template, rows.at(served)))
+        return known.places(different)[inverse.reshape(found.shape)]
+
+    def _inverted(self, task: int, template: int) -> bool:
+        return self._plan.tasks[task].templates[template].style == "inverted"
 
     def _dressed(self, found: Chosen, known: "_Known", own: Own, pool: Pool) -> Chosen:
         """The same exemplars as they are shown: in templates of their own, with options in the form of their query."""
@@ -164,27 +176,42 @@ class Exemplars:
 
 
 class _Known:
-    """Texts of the rows that were looked at so far."""
+    """The rows that were looked at so far, by their numbers among the usable ones, and the texts of those with both."""
 
     def __init__(self) -> None:
-        self._inputs: list[pa.Array] = []
-        self._targets: list[pa.Array] = []
-        self._numbers: list[tuple[Ints, Ints, Ints]] = []
+        nothing = np.zeros(0, np.int64)
+        self._seen, self._places = nothing, nothing
+        self._texts = [(pa.array([], pa.large_string()),) * 2]
+        self._numbers: list[tuple[Ints, Ints, Ints]] = [(nothing, nothing, nothing)]
         self._length = 0
 
-    def add(self, usable: Ints, rows: Rows, inputs: pa.Array, targets: pa.Array) -> Ints:
-        """Where the texts of these rows are, -1 for those that lack one."""
-        good = pc.and_(_has_text(inputs), _has_text(targets))
-        self._inputs.append(inputs)
-        self._targets.append(targets)
-        self._numbers.append((usable, rows.numbers(ROW).astype(np.int64), rows.numbers(GUARD).astype(np.int64)))
-        first, self._length = self._length, self._length + len(rows)
-        return np.where(np.asarray(good), np.arange(first, self._length), NONE)
+    def unknown(self, usable: Ints) -> Ints:
+        """Those of some rows that were not looked at yet."""
+        return usable[~np.isin(usable, self._seen)]
+
+    def add(self, usable: Ints, served: Ints, rows: Rows, inputs: pa.Array, targets: pa.Array) -> None:
+        """Note some rows, and the texts of those that are `served`."""
+        good = np.asarray(pc.and_(_has_text(inputs), _has_text(targets)))
+        places = np.full(len(usable), NONE, np.int64)
+        places[served] = np.where(good, np.arange(self._length, self._length + len(rows)), NONE)
+        self._length += len(rows)
+        self._texts.append((inputs, targets))
+        numbers, guards = (rows.numbers(name).astype(np.int64) for name in (ROW, GUARD))
+        self._numbers.append((usable[served], numbers, guards))
+        seen = np.concatenate([self._seen, usable])
+        order = np.argsort(seen)
+        self._seen, self._places = seen[order], np.concatenate([self._places, places])[order]
+
+    def places(self, usable: Ints) -> Ints:
+        """Where the texts of rows are that were looked at, -1 for those that lack one."""
+        found: Ints = self._places[np.searchsorted(self._seen, usable)]
+        return found
 
     @property
     def texts(self) -> tuple[pa.Array, pa.Array]:
         """Inputs and targets."""
-        return pa.concat_arrays(self._inputs), pa.concat_arrays(self._targets)
+        inputs, targets = zip(*self._texts, strict=True)
+        return pa.concat_arrays(inputs), pa.concat_arrays(targets)
 
     @property
     def usable(self) -> Ints:

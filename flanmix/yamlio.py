@@ -43,15 +43,16 @@ _FAST: Any = None
 """The same in C, where PyYAML has it: ten times as fast."""
 if hasattr(yaml, "CSafeLoader"):
     _FAST = type("_FastLoader", (yaml.CSafeLoader,), {"yaml_implicit_resolvers": _Loader.yaml_implicit_resolvers})
-_EASY = re.compile(r"[\n\x20\x22-\x24\x27-\x29+->@-\x7e]*")
-"""Plain ASCII without tabs, tags, anchors, aliases, directives and '?': text that both parsers take alike."""
-_EASY_LENGTH = 8_000
-"""The C parser keeps open brackets on the stack, where too many end the process."""
+_ITEM = r"""(?:[A-Za-z0-9_][A-Za-z0-9_./ -]*|"[\x20\x21\x23-\x5b\x5d-\x7e]*")"""
+_ITEMS = rf"\[(?:{_ITEM}(?:, {_ITEM})*)?\]"
+_PAIR = rf"[a-z_]+: (?:{_ITEM}|{_ITEMS})"
+_EASY = re.compile(rf"(?:(?:# [\x20-\x7e]*|[a-z_]+: (?:{_ITEM}|{_ITEMS}|\{{{_PAIR}(?:, {_PAIR})*\}}))\n)+")
+"""A file of simple lines, as imported tasks are: elsewhere the parser in C takes some texts that the other refuses."""
 
 
 def _compose(text: str, loader: type[yaml.SafeLoader]) -> yaml.Node | None:
     """The tree of a text, by the fast parser where that makes no difference; what is wrong is left to the other."""
-    if _FAST is not None and loader is _Loader and len(text) <= _EASY_LENGTH and _EASY.fullmatch(text):
+    if _FAST is not None and loader is _Loader and _EASY.fullmatch(text):
         try:
             return yaml.compose(text, _FAST)
         except yaml.YAMLError:

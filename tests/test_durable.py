@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flanmix.durable import name_to_be, write_text, written_whole
+from flanmix.durable import name_to_be, write_text, write_texts, written_whole
 from tests.faults import KINDS, Died, Kind, calls_of, failing
 
 
@@ -28,6 +28,21 @@ def test_a_failing_block_leaves_what_was_there_and_nothing_else(tmp_path: Path) 
         raise ZeroDivisionError
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_many_files_are_written_whole_or_none_of_them(tmp_path: Path) -> None:
+    texts = {tmp_path / name: name for name in ("a.txt", "b.txt")}
+    write_texts(texts)
+    assert {file: file.read_text() for file in tmp_path.iterdir()} == texts
+    with pytest.raises(FileNotFoundError):
+        write_texts({tmp_path / "a.txt": "new", tmp_path / "no" / "c.txt": "c"})
+    assert {file: file.read_text() for file in tmp_path.iterdir()} == texts
+
+
+def test_the_content_of_many_files_is_on_disk_before_their_names(tmp_path: Path) -> None:
+    calls = calls_of(lambda: write_texts({tmp_path / "a.txt": "a", tmp_path / "b.txt": "b"}))
+    kept = [call for call in calls if call in ("os.fsync", "os.replace")]
+    assert kept == ["os.fsync", "os.fsync", "os.replace", "os.replace", "os.fsync"]
 
 
 def test_the_content_is_on_disk_before_the_name_and_the_name_before_the_end(tmp_path: Path) -> None:

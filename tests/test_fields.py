@@ -186,6 +186,15 @@ def test_a_drop_rule_leaves_out_the_rows_for_which_it_holds() -> None:
     assert dropped(rows, "{{ q }}", drop="{{ n > 1 }}") == {"drop rule": 2}
 
 
+def test_a_drop_rule_that_gives_a_text_gives_the_reason() -> None:
+    rows = [{"q": "a", "n": n} for n in range(5)]
+    rule = "{{ 'too many' if n > 2 else 'one' if n == 1 else '' }}"
+    assert dropped(rows, "{{ q }}", drop=rule) == {"drop rule: too many": 2, "drop rule: one": 1}
+    assert dropped([{"q": "a", "n": "x y\n" * 99}], "{{ q }}", drop="{{ n }}") == {"drop rule": 1}
+    many = [{"q": f"row {n}"} for n in range(50)]
+    assert dropped(many, "{{ q }}", drop="{{ q }}") == {"drop rule": 50}  # data, and no reason
+
+
 def test_a_drop_rule_that_cannot_tell_drops_with_its_reason() -> None:
     rows = [{"l": ["x"]}, {"l": ["x", "y"]}]
     assert dropped(rows, "{{ l }}", drop="{{ l[1] == 'z' }}") == {"drop rule: looks outside its list": 1}

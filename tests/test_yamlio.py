@@ -13,6 +13,7 @@ from flanmix.errors import SpecError
 from flanmix.spec import Family, Mixture, Task
 from flanmix.yamlio import parse, read, read_text
 
+ROOT = Path(__file__).parents[1]
 TASK = "task: a/b\ntype: nli\nsource: {path: x}\n"
 MESAGES = (
     "'mesages' is not one of 'prompt_completion', 'conversational', 'messages', 'sharegpt', 'alpaca', "
@@ -262,3 +263,69 @@ def test_an_unknown_key_that_is_near_to_none_lists_the_keys_there_are() -> None:
 def test_a_good_file_becomes_its_spec() -> None:
     mixture = parse(read_text(MIXTURE + "seed: 7\nrows: 500_000\n", "x.yaml"), Mixture)
     assert mixture == Mixture("m", parts=[{"select": "x"}], seed=7, rows=500_000)
+
+
+# ---- the two parsers
+
+
+def tree(node: Any) -> Any:
+    """A tree of nodes as plain values: all that is looked at. An empty value has no line: that of its key is told."""
+    if node is None:
+        return None
+    children = node.value
+    if isinstance(node, yaml.MappingNode):
+        children = [(tree(key), tree(value)) for key, value in node.value]
+    elif isinstance(node, yaml.SequenceNode):
+        children = [tree(child) for child in node.value]
+    return node.tag, children and node.start_mark.line, getattr(node, "style", None) == "|", children
+
+
+def both(text: str) -> tuple[Any, Any]:
+    return tree(yamlio._compose(text, yamlio._Loader)), tree(yaml.compose(text, yamlio._Loader))
+
+
+FILES = sorted(file for name in ("templates", "task_registry", "mixtures") for file in (ROOT / name).rglob("*.yaml"))
+IMPORTED = """\
+# Imported.
+task: niv2/task1_a
+type: nli
+tags: [natural-instructions, "2 b", 007]
+source: {files: "../a b.json", format: natural_instructions, split: [a]}
+drop: "{{ fault }}"
+templates: {use: [natural_instructions]}
+licence: CC BY 4.0
+citation: "https://example.org/?a=%20&b#c"
+languages: []
+"""
+PIECES = ["a", "b: ", "- ", "\n", "  ", "|-", ">", "'", '"', "[", "]", "{", "}", ",", ":", "#", "1", "%", "?", ".", "-"]
+
+
+def test_imported_files_are_parsed_in_c_where_that_can_be_had() -> None:
+    assert yamlio._EASY.fullmatch(IMPORTED)
+    assert (yamlio._FAST is not None) == yaml.__with_libyaml__
+    fast, slow = both(IMPORTED)
+    assert fast == slow
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_both_parsers_read_the_bundled_files_alike(file: Path) -> None:
+    fast, slow = both(file.read_text())
+    assert fast == slow
+
+
+@given(st.integers(0, len(IMPORTED)), st.integers(0, 4), st.lists(st.sampled_from(PIECES), max_size=4))
+def test_both_parsers_take_and_refuse_alike(place: int, gone: int, words: list[str]) -> None:
+    text = IMPORTED[:place] + "".join(words) + IMPORTED[place + gone :]
+    try:
+        slow = tree(yaml.compose(text, yamlio._Loader))
+    except yaml.YAMLError:
+        with pytest.raises(yaml.YAMLError):
+            yamlio._compose(text, yamlio._Loader)
+    else:
+        assert tree(yamlio._compose(text, yamlio._Loader)) == slow
+
+
+@pytest.mark.parametrize("text", ["[" * 1_000_000, "- " * 1_000_000, "a: " + "[" * 1_000_000 + "\n"])
+def test_brackets_without_end_do_not_end_the_process(text: str) -> None:
+    with pytest.raises(SpecError):
+        read_text(text, "x.yaml")

@@ -18,7 +18,7 @@ COMMANDS = {
     "ls": "List tasks, families or mixtures.",
     "show": "Show one task, family or mixture with its templates.",
     "new": "Write a task, family or mixture file to start from.",
-    "import": "Write the templates of another collection as families, or its files as tasks.",
+    "import": "Write another collection as families or tasks.",
     "check": "Check every file and wording, or a folder for a trainer.",
     "preview": "Show rendered rows, coloured by field.",
     "plan": "Show how many rows each task gives, and why.",

@@ -9,6 +9,7 @@ from flanmix.keyed import Ints, key64, keyed_words, mix64
 
 NONE = -1
 """In the place of a row: none."""
+_AT_A_TIME = 1 << 20
 _FEW_ROWS = 1 << 9
 """Of a task of no more rows all are put into an order for each query; of more, some are drawn."""
 
@@ -42,12 +43,15 @@ def candidates(queries: Queries, size: int, count: int, *, seed: int, task: str)
     base = queries.rows.astype(np.uint64) ^ mix64(queries.epochs.astype(np.uint64))
     keys = mix64(mix64(base) ^ np.uint64(key64(seed, task, "exemplars")))[:, None]
     if size <= _FEW_ROWS:
-        order = np.argsort(keyed_words(keys, np.arange(size)[None, :]), axis=1, kind="stable")
-        others: Ints = order[order != queries.usable[:, None]].reshape(len(queries), size - 1)
-        return others[:, :count]
+        found, step = np.empty((len(queries), min(count, size - 1)), np.int64), max(1, _AT_A_TIME // size)
+        for start in range(0, len(queries), step):
+            piece = slice(start, start + step)
+            order = np.argsort(keyed_words(keys[piece], np.arange(size)[None, :]), axis=1, kind="stable")
+            others = order[order != queries.usable[piece, None]].reshape(-1, size - 1)
+            found[piece] = others[:, :count]
+        return found
     drawn = (keyed_words(keys, np.arange(count)[None, :]) % np.uint64(size - 1)).astype(np.int64)
-    found: Ints = np.where(drawn >= queries.usable[:, None], drawn + 1, drawn)
-    return found
+    return np.asarray(np.where(drawn >= queries.usable[:, None], drawn + 1, drawn), np.int64)
 
 
 def first_valid(

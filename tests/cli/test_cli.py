@@ -409,7 +409,7 @@ def test_check_explains_what_makes_a_template_go_by_rows(work: Path, good: Flanm
         "construct": "a call of 'append', which may change what it is given or remember",
         "place": "odd.yaml:7: templates[0].input",
     }
-    assert re.search(r"with \d+ templates, 1 family that no task uses: no problems\n\Z", shown.err)
+    assert re.search(r"with \d+ templates, 2 families that no task uses: no problems\n\Z", shown.err)
 
 
 def test_check_explains_each_template_once(work: Path, good: Flanmix) -> None:

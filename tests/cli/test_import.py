@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import flanmix as fm
+from tests.instructions import COUNTING, task, write
 
 Flanmix = Callable[[str], Any]
 
@@ -190,8 +191,10 @@ def test_problems_of_all_files_are_told_and_nothing_is_written(theirs: Path, fla
         ("import promptsource theirs -o theirs", "lies in theirs, and a registry folder holds only files of flanmix"),
         ("import promptsource theirs -o .", "lies in ., and a registry folder holds only files of flanmix"),
         ("import promptsource theirs", "Missing option '-o' / '--into'"),
-        ("import flan theirs -o ours", "'flan' is not 'promptsource'"),
+        ("import flan theirs -o ours", "'flan' is not one of 'promptsource', 'natural-instructions'"),
         ("import promptsource theirs -o file/ours", "file is a file"),
+        ("import natural-instructions theirs -o ours", "there is no JSON file below theirs"),
+        ("import natural-instructions theirs -o ours --truncate", "--keep-dialect and --truncate are for promptsource"),
     ],
 )
 def test_calls_that_cannot_be_meant(theirs: Path, flanmix: Flanmix, call: str, said: str) -> None:
@@ -223,3 +226,36 @@ def test_datasets_without_templates_are_listed_but_not_written(theirs: Path, goo
     assert json.loads(result.out)[1]["state"] == "left out"
     assert "theirs/reviews/templates.yaml:2: holds no templates" in result.err
     assert list(files("ours")) == ["glue_rte.yaml"]
+
+
+# ---- Natural Instructions
+
+
+def test_tasks_of_natural_instructions_are_imported_checked_and_built(work: Path, good: Flanmix) -> None:
+    spoilt = task(Definition=["RÃ©sumÃ©"])
+    write(
+        work / "tasks", {"task1_tools": COUNTING, "task2_more": task(Categories=["Translation"]), "task3_bad": spoilt}
+    )
+    result = good("import natural-instructions tasks -o ours --format json")
+    assert [(record["task"], record["type"], record["state"]) for record in json.loads(result.out)] == [
+        ("niv2/task1_tools", "reading_comprehension", "written"),
+        ("niv2/task2_more", "translation", "written"),
+        (None, None, "left out"),
+    ]
+    assert result.err.splitlines() == [
+        "tasks/task3_bad.json: is left out: mojibake in the definition",
+        "3 files of tasks in ours: 1 left out, 2 written",
+    ]
+    assert sorted(files("ours/niv2")) == ["task1_tools.yaml", "task2_more.yaml"]
+    Path("mix.yaml").write_text("mixture: m\nepochs: 1\nparts: [{select: 'niv2/* type:translation'}]\n")
+    good("check mix.yaml -r ours")
+    good("build mix.yaml -r ours -o out --quiet")
+    assert pq.read_table("out/data")["fm_task"].to_pylist() == ["niv2/task2_more"] * 4
+
+
+def test_a_table_tells_the_types_of_the_imported_tasks(work: Path, good: Flanmix) -> None:
+    write(work / "tasks", {"a": COUNTING, "b": task(Categories=["Translation"])})
+    lines = good("import natural-instructions tasks -o ours").out.splitlines()
+    assert any("translation" in line and "Translation" in line for line in lines)
+    again = good("import natural-instructions tasks -o ours --format json")
+    assert {record["state"] for record in json.loads(again.out)} == {"unchanged"}

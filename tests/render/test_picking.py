@@ -148,3 +148,48 @@ def test_columns_of_another_length_are_refused():
 def test_rows_without_columns_of_their_own_are_the_same():
     rows = Rows(ViewedTable(TABLE), np.array([1, 2]))
     assert rows.with_columns({}) is rows
+
+
+EXAMPLES = pa.list_(pa.struct([("q", pa.large_string()), ("a", pa.large_string())]))
+LISTS = pa.array([[{"q": "x", "a": "1"}, {"q": "y", "a": "2"}], [], [{"q": "z", "a": "3"}]], EXAMPLES)
+SHARED = pa.table(
+    {
+        "text": [f"row {row}" for row in range(30)],
+        "said": pa.DictionaryArray.from_arrays(pa.array([0, 1, None] * 10, pa.int32()), pa.array(["Do.", "a" * 40])),
+        "shown": pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, 2, 0] * 6, pa.int32()), LISTS),
+    }
+)
+LOOP = Template(
+    "loop",
+    input="{{ text }}{% for e in shown[:1] %} {{ loop.index }} {{ e.q }}: {{ e.a }}{% endfor %}",
+    target="{{ said }}{% if shown %}{{ shown | length }}{% endif %}",
+)
+
+
+@given(st.lists(st.integers(0, 29), min_size=1, max_size=20).map(np.array), st.booleans())
+def test_columns_with_a_dictionary_give_what_their_values_give(rows, cut):
+    table = pa.concat_tables([SHARED.slice(0, 7), SHARED.slice(7)]) if cut else SHARED
+    plain = pa.table(
+        {name: SHARED[name].cast(pa.string()) if name == "said" else SHARED[name] for name in SHARED.schema.names}
+    )
+    picked = Rows(ViewedTable(table), rows)
+    assert picked.table.to_pylist() == plain.take(pa.array(rows)).to_pylist()
+    pieces = render_pieces(LOOP, picked)
+    joined = [join([Joined(np.arange(len(rows)), side)], len(rows)).to_pylist() for side in pieces.values()]
+    by_rows = [texts.to_pylist() for texts in render_pair(LOOP, plain.take(pa.array(rows)), engine="rows")]
+    by_columns = [texts.to_pylist() for texts in render_pair(LOOP, picked.table, engine="columns")]
+    assert joined == by_rows == by_columns
+
+
+def test_texts_of_a_dictionary_are_not_copied():
+    names = Rows(ViewedTable(SHARED), np.arange(10)).names(frozenset({"said"}))
+    assert isinstance(names["said"], Picked)
+
+
+def test_rows_that_a_template_changes_do_not_share_their_values():
+    change = Template(
+        "change", input="{% set _ = shown.append({'q': 'w', 'a': '4'}) %}{{ shown | length }}", target="a"
+    )
+    rows = Rows(ViewedTable(SHARED), np.array([0, 0, 4]))
+    (texts,) = render_pieces(change, rows)["input"]
+    assert texts.to_pylist() == ["3", "3", "3"]
