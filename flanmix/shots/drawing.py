@@ -47,7 +47,7 @@ def candidates(queries: Queries, size: int, count: int, *, seed: int, task: str)
         for start in range(0, len(queries), step):
             piece = slice(start, start + step)
             order = np.argsort(keyed_words(keys[piece], np.arange(size)[None, :]), axis=1, kind="stable")
-            others = order[order != queries.usable[piece, None]].reshape(-1, size - 1)
+            others = order[order != queries.usable[piece, None]].reshape(len(order), size - 1)
             found[piece] = others[:, :count]
         return found
     drawn = (keyed_words(keys, np.arange(count)[None, :]) % np.uint64(size - 1)).astype(np.int64)
