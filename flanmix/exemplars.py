@@ -25,8 +25,8 @@ from flanmix.wording import Draws, Wording
 
 _SPARE = 2
 """Candidates beyond the wanted exemplars that are looked at first: most rows have no duplicates."""
-_TO_BALANCE = 4
-"""Candidates for each exemplar, where answers are to take turns."""
+_TO_BALANCE = 1 << 7
+"""Candidates that are looked at at least, where answers are to take turns: as many as a rare answer is among."""
 _MOST = 1 << 10
 """Candidates of a row that are looked at before it is left with fewer exemplars than it wants."""
 _AT_A_TIME = 1 << 20
@@ -105,7 +105,7 @@ class Exemplars:
         most = int(queries.wanted.max(initial=0))
         at, known = np.full((len(queries), most), NONE, np.int64), _Known()
         balanced = self._shots.balance == "answers"
-        active, count = np.arange(len(queries)), most * (_TO_BALANCE if balanced else 1) + _SPARE
+        active, count = np.arange(len(queries)), max(most + _SPARE, _TO_BALANCE * balanced)
         while len(active):
             counts = np.zeros(len(active), np.int64)
             step = max(1, _AT_A_TIME // count)

@@ -71,7 +71,7 @@ def prompt(
     rows: Sequence[Row], row: int, epoch: int, wanted: int, own: Wording, all_of: Sequence[Wording], how: Listing,
     shooting: Shooting, seed: int, task: str,
 ) -> tuple[str, list[Pair], list[int]] | None:  # fmt: skip
-    """A row's input (with its exemplars, if they go there), its earlier turns and its exemplars; None for a lost row."""
+    """A row's input (with exemplars, if they go there), its earlier turns and its exemplars; None for a lost row."""
     shown = listed(rows[row], row, epoch, how, seed, task, row)
     if shown is None:
         return None

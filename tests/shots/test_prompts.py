@@ -28,16 +28,20 @@ CHOSEN = [
 """Every question twice, its options in another order; some answers are none of them."""
 MANY = [{"question": f"{n} + {n}?", "answer": str(2 * n)} for n in range(700)]
 
+ASK = Template("ask", input="Q: {{ question }}", target="{{ answer }}")
+TELL = Template("tell", input="{{ question }} Tell me.", target="Well: {{ answer }}")
+PICK = Template("pick", input="{{ question }}\n{{ options }}", target="{{ answer }}", tags=["options"])
+CHOOSE = Template("choose", input="Choose.\n{{ options }}\n{{ question }}", target="{{ answer }}!", tags=["options"])
 WORDINGS = {
     "open": [
-        (Template("ask", input="Q: {{ question }}", target="{{ answer }}"), lambda row: (f"Q: {row['question']}", row["answer"])),
-        (Template("tell", input="{{ question }} Tell me.", target="Well: {{ answer }}"), lambda row: (f"{row['question']} Tell me.", f"Well: {row['answer']}")),
+        (ASK, lambda row: (f"Q: {row['question']}", row["answer"])),
+        (TELL, lambda row: (f"{row['question']} Tell me.", f"Well: {row['answer']}")),
     ],
     "chosen": [
-        (Template("pick", input="{{ question }}\n{{ options }}", target="{{ answer }}", tags=["options"]), lambda row: (f"{row['question']}\n{row['options']}", row["answer"])),
-        (Template("choose", input="Choose.\n{{ options }}\n{{ question }}", target="{{ answer }}!", tags=["options"]), lambda row: (f"Choose.\n{row['options']}\n{row['question']}", row["answer"] + "!")),
+        (PICK, lambda row: (f"{row['question']}\n{row['options']}", row["answer"])),
+        (CHOOSE, lambda row: (f"Choose.\n{row['options']}\n{row['question']}", row["answer"] + "!")),
     ],
-}  # fmt: skip
+}
 FORMATS = ["plain", "qa", "rule", ShotFormat("mine", input_prefix="> ", cue=" =", between=" ", separator=" ;; ")]
 MIXED = Options(["bullets", "letters", "numbers"], order="shuffled", target={"text": 1, "label": 2, "both": 1})
 
@@ -76,9 +80,8 @@ def test_every_prompt_is_what_is_written_row_by_row(kind: str, rows: list[Row], 
         row, epoch = int(numbers[position]), int(epochs[position])
         example = examples.example(position)
         own = next(each for each in wordings if each.name == example.template)
-        expected = prompt(
-            rows, row, epoch, int(wanted[position]), own, wordings, plan.options, plan.shots, plan.seed, plan.tasks[0].name
-        )  # fmt: skip
+        how = (plan.options, plan.shots, plan.seed, plan.tasks[0].name)
+        expected = prompt(rows, row, epoch, int(wanted[position]), own, wordings, *how)
         if expected is None:
             assert example.dropped == "the answer is not one of the options"
             assert position not in made
