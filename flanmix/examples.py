@@ -138,10 +138,14 @@ class Examples:
     def _draw(self, start: int, stop: int) -> "_Stretch":
         tasks, draws = self.plan.order.slice(start, stop)
         stretch = _Stretch.empty(start, tasks, draws, self.plan.chat_columns)
+        held = sum(mapped.held for mapped in self._mapped.values())
         for task, places in _places_of_each(tasks):
+            held -= self._mapped[task].held if task in self._mapped else 0
             self._draw_of_task(task, draws[places], places, stretch)
-            if sum(mapped.held for mapped in self._mapped.values()) > _READ_BYTES:
+            held += self._mapped[task].held
+            if held > _READ_BYTES:
                 self.release()
+                held = 0
         return stretch
 
     def _draw_of_task(self, task: int, draws: Ints, places: Ints, stretch: "_Stretch") -> None:

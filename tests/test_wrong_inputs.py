@@ -1074,7 +1074,7 @@ CASES = [
         "mix-unknown-style",
         but(GOOD, mix_yaml=MIXTURE + "styles: {inversed: 0.5}\n"),
         PLAN,
-        "mix.yaml:5: styles.inversed: 'inversed' is not one of 'inverted', … - did you mean 'inverted'?",
+        "mix.yaml:5: styles.inversed: 'inversed' is not one of 'few_shot', … - did you mean 'inverted'?",
     ),
     wrong(
         "mix-holds-itself",

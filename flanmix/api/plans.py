@@ -21,7 +21,7 @@ from flanmix.folder import clear
 from flanmix.held import HeldOut, in_words
 from flanmix.planner import Planned, plan_mixture, plan_stages
 from flanmix.preview import Explanation, Mask, mask
-from flanmix.preview.rows import explain_position, explain_row
+from flanmix.preview.rows import explain_position, explain_row, stage_of
 from flanmix.registry import load_registry
 from flanmix.report import PlanTable, changes_table, one_below_the_other, plan_facts, plan_records, plan_table, why
 from flanmix.shards import Format
@@ -338,18 +338,12 @@ class Built:
         not hold comes from its plan, or from `registry` (by default the bundled catalogue); what cannot be had is said.
         Raises `UsageError`.
         """
-        found = self.manifest
-        known = load_registry() if registry is None and self.plan is None else registry
-        for stage in found.get("stages", {}):
-            lines = sum(shard.get("lines", shard["rows"]) for shard in manifest.read(self.folder / stage)["shards"])
-            if row < lines:
-                plan = self.plan.stages[stage] if isinstance(self.plan, StagedPlan) else None
-                return Built(self.folder / stage, plan).explain(row, registry=known, tokenizer=tokenizer)
-            row -= lines
-        if "stages" in found:
-            raise UsageError(f"{self.folder} has no such row", hint="rows are counted from 0 through all stages")
-        planned = None if self.plan is None or self.plan.digest != found["plan"] else self.plan._planned
-        return explain_row(self.folder, row, load_registry() if known is None else known, planned, tokenizer)
+        stage, place = stage_of(self.folder, row)
+        plan = self.plan.stages.get(stage) if isinstance(self.plan, StagedPlan) else self.plan
+        folder = self.folder / stage
+        planned = plan._planned if plan is not None and plan.digest == manifest.read(folder)["plan"] else None
+        known = load_registry() if registry is None and planned is None else registry
+        return explain_row(folder, place, known, planned, tokenizer)
 
     def verify(self) -> dict[str, Any]:
         """Check every file against the manifest; raises `BuildError` with all that differs."""

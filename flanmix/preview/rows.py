@@ -33,20 +33,37 @@ def explain_position(planned: Planned, position: int) -> Explanation:
     return Explanation(f"Position {position:,} of {planned.plan.name}", (told,))
 
 
-def explain_row(
-    folder: Path, number: int, tasks: Registry, planned: Planned | None = None, tokenizer: str | Path | None = None
-) -> Explanation:
-    """How a row of a built folder came to be: of its plan, if there is one, or of what a catalogue has by now.
+def stage_of(folder: Path, number: int) -> tuple[str, int]:
+    """The stage that a row of a built folder is of, and its number there; "" where there are no stages.
 
-    `number` counts from 0 through all shards, of packs the packs. Raises `UsageError`, `BuildError`.
+    `number` counts from 0 through all stages and shards, of packs the packs. Raises `UsageError`, `BuildError`.
+    """
+    facts = manifest.read(folder)
+    stages = {stage: manifest.read(folder / stage) for stage in facts["stages"]} if "stages" in facts else {"": facts}
+    total, place = 0, number
+    for stage, found in stages.items():
+        lines = sum(map(_lines, found["shards"]))
+        if 0 <= place < lines:
+            return stage, place
+        total, place = total + lines, place - lines
+    raise UsageError(f"{folder} has no row {number}", hint=f"there are {total:,}, from 0 to {total - 1}")
+
+
+def explain_row(
+    folder: Path,
+    number: int,
+    tasks: Registry | None,
+    planned: Planned | None = None,
+    tokenizer: str | Path | None = None,
+) -> Explanation:
+    """How a row of a build came to be: by its plan, if there is one, or by what a catalogue has now.
+
+    Raises `UsageError`, `BuildError`.
     """
     facts = manifest.read(folder)
     if not facts["metadata"]:
         what = "was built without metadata, so nothing tells where its rows are from"
         raise UsageError(f"{folder} {what}", hint="build it without --no-metadata, or explain positions of the plan")
-    total = sum(map(_lines, facts["shards"]))
-    if not 0 <= number < total:
-        raise UsageError(f"{folder} has no row {number}", hint=f"there are {total:,}, from 0 to {total - 1}")
     row = _Row(folder, facts, number, tasks, planned, tokenizer)
     return Explanation(f"Row {number:,} of {folder}", tuple(row.examples()))
 
@@ -58,7 +75,7 @@ class _Row:
     folder: Path
     facts: Mapping[str, Any]
     number: int
-    tasks: Registry
+    tasks: Registry | None
     planned: Planned | None
     tokenizer: str | Path | None
 
@@ -86,9 +103,10 @@ class _Row:
         """One example, which came from one of these positions."""
         name, said, notes = metadata["fm_task"], texts_of(row, self.facts), []
         (task,) = (task for task in self.facts["tasks"] if task["task"] == name)
-        if self.planned is None:
+        known = Known()
+        if self.planned is None and self.tasks is not None:
             known = Known.in_registry(self.tasks, metadata, self.facts["split"], task["source"]["prepared"])
-        else:
+        elif self.planned is not None:
             known = Known.in_plan(self.planned, name)
             if len(positions) > 1 and known.rows is not None:
                 positions = position_of(self.planned, positions, metadata)

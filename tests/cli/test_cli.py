@@ -173,6 +173,24 @@ def test_preview_writes_a_page_that_needs_nothing_else(work: Path, good: Flanmix
     assert "<script" not in page
 
 
+# ---- explain
+
+
+def test_explain_shows_how_a_row_of_a_build_came_to_be(work: Path, good: Flanmix) -> None:
+    good("build mix.yaml -o out --quiet")
+    shown = good("explain out 11 -r .")
+    assert shown.err == ""
+    for word in ("Row 11 of out", "toy/", "where its rate and weights ask for", "position   11", "Template: input"):
+        assert word in shown.out
+    assert good("explain out 0 -r . --html page.html") == (0, "", "row 0 in page.html\n")
+    assert (work / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_explain_refuses_rows_that_are_not_there(work: Path, good: Flanmix, flanmix: Flanmix) -> None:
+    good("build mix.yaml -o out --quiet")
+    assert flanmix("explain out 12 -r .") == (2, "", "out has no row 12 - there are 12, from 0 to 11\n")
+
+
 # ---- plan
 
 

@@ -80,7 +80,7 @@ def test_names_are_completed_those_of_named_folders_too(work: Path) -> None:
     assert completed("flanmix preview geography/c") == ["geography/capitals"]
     assert completed("flanmix preview -r . toy/") == ["toy/colours", "toy/sums"]
     assert completed("flanmix show -r . ridd") == ["riddles"]
-    assert completed("flanmix plan star") == ["starter", "star"]  # or a file that begins so
+    assert completed("flanmix plan star") == ["starter", "starter_flan", "star"]  # or a file that begins so
     assert completed("flanmix build -r . min") == ["mini", "min"]
 
 
