@@ -44,7 +44,7 @@ def complaints(error: ValidationError, model: type[BaseModel], data: Any, origin
         deeper = any(other[: len(path)] == path and len(other) > len(path) for other in at)
         wholes = [item for item in items if item["type"] in _KINDS]
         others = [item for item in items if item["type"] not in _KINDS]
-        if any(isinstance(item["input"], str) or item["type"] in _IS_EMPTY for item in others):
+        if any(isinstance(item["input"], str) or item["type"] in {*_IS_EMPTY, "value_error"} for item in others):
             wholes = []  # of a union, the member that takes such a value is meant
         elif wholes or deeper:
             others = [item for item in others if item["type"] != "literal_error"]

@@ -105,7 +105,7 @@ def _planned(recipe: Recipe, registry: Registry, progress: Callable[[str], None]
     tasks = {name: registry.tasks[name] for name in read}
     refuse_problems(tasks.values())
     _refuse_misreading(tasks.values(), _listing(recipe))
-    lengthened = bool(shooting_of(mixture)) or not _listing(recipe).as_in_data
+    lengthened = bool(shooting_of(mixture, recipe.where.at("shots"))) or not _listing(recipe).as_in_data
     if recipe.budget.tokens is not None and lengthened:
         what = "a budget in tokens counts neither exemplars nor options listed in another way than in the data"
         raise PlanError(recipe.where.at("tokens").problem(what, "give it 'rows' or 'epochs'"))
@@ -209,7 +209,7 @@ class _Making:
             mixture.order,
             allotments.relaxed,
             prompting=Prompting.of(mixture),
-            shots=shooting_of(mixture),
+            shots=shooting_of(mixture, self.recipe.where.at("shots")),
             templates_per_row=mixture.templates_per_row,
             options=_listing(self.recipe),
             stage=self.recipe.stage.name if self.recipe.stage else "",

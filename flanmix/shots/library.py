@@ -5,13 +5,15 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import ClassVar
 
-from flanmix.errors import UsageError, did_you_mean
+from flanmix.errors import Problem, SpecError, UsageError, did_you_mean
+from flanmix.origin import Origin, Where
 from flanmix.shots.shooting import Shooting
 from flanmix.spec import Mixture, ShotFormat, Shots, Spec, shares_of
 from flanmix.tokenizing import load_tokenizer
 from flanmix.yamlio import parse, read_text
 
 FILE = "formats.yaml"
+_PYTHON = Where(Origin("a mixture made in Python"), ("shots",))
 
 
 class _Formats(Spec):
@@ -36,13 +38,25 @@ def shot_format(named: str | ShotFormat) -> ShotFormat:
         return named
     known = shot_formats()
     if named not in known:
-        hint = did_you_mean(named, known) or f"there are {', '.join(known)}"
-        raise UsageError(f"no format of exemplars '{named}'", hint=f"{hint}; or write a format of your own")
+        hint = did_you_mean(named, known) or f"there are {', '.join(known)}, or write a format of your own"
+        raise UsageError(f"no format of exemplars is called '{named}'", hint=hint)
     return known[named]
 
 
-def shooting_of(mixture: Mixture) -> Shooting:
-    """What a mixture asks of exemplars; raises `UsageError`, or as `load_tokenizer`.
+def _formats(asked: Shots, where: Where) -> list[ShotFormat]:
+    found, problems = list[ShotFormat](), list[Problem]()
+    for index, named in enumerate(asked.formats):
+        try:
+            found.append(shot_format(named))
+        except UsageError as error:
+            problems += [where.at("formats", index).problem(each.what, each.hint) for each in error.problems]
+    if problems:
+        raise SpecError(problems)
+    return found
+
+
+def shooting_of(mixture: Mixture, where: Where = _PYTHON) -> Shooting:
+    """What a mixture asks of exemplars; raises `SpecError`, told where its `shots` stand, or as `load_tokenizer`.
 
     >>> shooting_of(Mixture("m", sizes={"a": 1}, styles="flan", shots=3)).numbers
     ((3, 1.0),)
@@ -54,10 +68,10 @@ def shooting_of(mixture: Mixture) -> Shooting:
     if asked.max_tokens is not None:
         if mixture.tokenizer is None:
             hint = "name a tokenizer.json, its folder or a Hub id as 'tokenizer', or use 'max_characters'"
-            raise UsageError("'max_tokens' of shots needs a tokenizer", hint=hint)
+            raise SpecError(where.at("max_tokens").problem("exemplars in tokens need a tokenizer", hint))
         tokenizer = load_tokenizer(mixture.tokenizer)
     between = mixture.separator or "\n"
-    formats = [shot_format(named) for named in asked.formats]
+    formats = _formats(asked, where)
     return Shooting(
         tuple(asked.weights.items()),
         asked.balance,

@@ -1,11 +1,12 @@
 """How a mixture's rows are put beside their wording: worked examples before them, and their answers to choose from."""
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from flanmix.spec.base import Count, Positive, Share, Slug, Spec, Text
 
@@ -16,6 +17,8 @@ GRIDS: Mapping[str, Shares] = MappingProxyType({"flan": MappingProxyType({"few_s
 """The grid of FLAN: zero- and few-shot, with and without options, a quarter of the rows each."""
 
 ShotCount = Annotated[int, Field(strict=True, ge=1, le=64)]
+_Number = BeforeValidator(lambda key: int(key) if isinstance(key, str) and re.fullmatch("0|[1-9][0-9]*", key) else key)
+"""YAML keeps the keys of a mapping as texts."""
 
 
 class ShotRange(Spec):
@@ -29,6 +32,22 @@ class ShotRange(Spec):
         if self.min > self.max:
             raise ValueError(f"min {self.min} is above max {self.max} - swap them")
         return self
+
+
+def _kind_of_count(count: Any) -> str:
+    """Which member of the union is meant, so that only that one is told of."""
+    if isinstance(count, ShotRange) or (isinstance(count, Mapping) and {"min", "max"} & set(count)):
+        return "a range"
+    return "weights" if isinstance(count, Mapping) else "one number"
+
+
+_Weights = Annotated[dict[Annotated[ShotCount, _Number], Positive], Field(min_length=1)]
+_Count = Annotated[
+    Annotated[ShotCount, Tag("one number")]
+    | Annotated[ShotRange, Tag("a range")]
+    | Annotated[_Weights, Tag("weights")],
+    Discriminator(_kind_of_count),
+]
 
 
 class ShotFormat(Spec):
@@ -64,22 +83,13 @@ class Shots(Spec):
     """
 
     head: ClassVar[str] = "count"
-    count: ShotCount | ShotRange | Annotated[dict[ShotCount, Positive], Field(min_length=1)] = ShotRange(min=1, max=5)
+    count: _Count = ShotRange(min=1, max=5)
     balance: Literal["none", "answers"] = "none"
     templates: Literal["same", "own"] = "same"
     place: Literal["text", "turns"] = "text"
     formats: tuple[Slug | ShotFormat, ...] = Field(default=("plain",), min_length=1)
     max_characters: Count | None = None
     max_tokens: Count | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _keys_are_numbers(cls, data: Any) -> Any:
-        """YAML keeps the keys of a mapping as texts."""
-        if isinstance(data, Mapping) and isinstance(data.get("count"), Mapping):
-            count = {int(k) if isinstance(k, str) and k.isdecimal() else k: v for k, v in data["count"].items()}
-            return {**data, "count": count}
-        return data
 
     @property
     def weights(self) -> dict[int, float]:
@@ -92,6 +102,12 @@ class Shots(Spec):
             return dict.fromkeys(range(self.count.min, self.count.max + 1), 1.0)
         return dict(sorted(self.count.items())) if isinstance(self.count, dict) else {self.count: 1.0}
 
+
+AnyShots = Annotated[
+    Annotated[ShotCount, Tag("one number")] | Annotated[Shots, Tag("shots")],
+    Discriminator(lambda asked: "shots" if isinstance(asked, Shots | Mapping) else "one number"),
+]
+"""Exemplars, or how many of them."""
 
 OptionLabels = Literal["none", "capitals", "letters", "numbers", "roman", "roman_capitals"]
 

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from flanmix.spec.axes import Options, ShotCount, Shots, Styles, refuse_too_much
+from flanmix.spec.axes import AnyShots, Options, Styles, refuse_too_much
 from flanmix.spec.base import Count, Name, Positive, Seed, Share, Slug, Spec, Text, Title
 from flanmix.spec.encoding import EncodingKeys
 from flanmix.spec.prompts import Place, PromptPool, SystemPrompts, TypeTag, refuse_jinja
@@ -192,7 +192,7 @@ class Mixture(EncodingKeys, Budget, _MixtureName):
     types: dict[Text, Bounds] = Field(default={})
     tags: dict[Text, Bounds] = Field(default={})
     styles: Styles = Field(default={})
-    shots: ShotCount | Shots | None = None
+    shots: AnyShots | None = None
     options: Options = Options()
     templates: Literal["drawn", "even", "cycle"] = "drawn"
     templates_per_row: Annotated[int, Field(strict=True, ge=1, le=1000)] = 1
