@@ -252,7 +252,10 @@ def test_text_is_one_text_without_tags() -> None:
 @given(talks, st.sampled_from(ROOMY))
 def test_no_value_is_null_and_the_schema_is_that_of_plain_rows(talks: list[Any], layout: str) -> None:
     """Layouts with nulls crash trainers, and shards whose columns differ cannot be joined."""
-    found = lay_out(conversations_of(talks), layout, Writing(), metadata=True)
+    rows = conversations_of(talks)
+    if layout == "tagged":  # which refuses rows that spell its tags
+        rows = rows.filter(pa.array(~tagged.forged(rows, Writing().turn_tags)))
+    found = lay_out(rows, layout, Writing(), metadata=True)
     assert found.schema == laid_out([], layout, metadata=True).schema == schema_of(layout, metadata=True)
     for column in found.combine_chunks().columns:
         assert column.null_count == 0
