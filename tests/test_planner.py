@@ -481,7 +481,7 @@ def test_the_table_of_a_plan_has_a_line_for_each_task_and_the_sum() -> None:
     assert lines[0].startswith("toy: 150 rows of 3 tasks, seed 11, plan ")
     (rare,) = [line for line in lines if "rare/one" in line]
     assert " ".join(rare.split()) == "rare/one arithmetic 2 2 20.00% 6 4.00% 3.00 2.88 plain 6 max_epochs"
-    assert lines[-2].split() == ["all", "150", "100%"]
+    assert lines[-2].split()[:3] == ["all", "150", "100%"]
 
 
 def test_a_narrow_terminal_folds_names_and_cuts_no_number() -> None:

@@ -103,6 +103,23 @@ def test_planned_rows_are_counted_as_they_are_drawn_however_plans_follow_each_ot
             assert counts == list(one_by_one(tried, files).values())
 
 
+@pytest.mark.parametrize("mixture", [{"styles": {"cot": 0.4}}, {"templates_per_row": 2}])
+def test_other_rows_offered_are_other_draws_where_rows_are_of_two_kinds_or_have_two_wordings(
+    mixture: dict[str, Any],
+) -> None:
+    """Which draws a kind of rows takes hangs on how many are offered: nothing counted before may be taken again."""
+    long = fm.Template("long", input="How much is {{ question }}", target="It is {{ answer }}.")
+    thinking = fm.Template("think", input="Think: {{ question }}", target="{{ answer }}", tags=["cot"])
+    thinking = thinking.model_copy(update={"when": "{{ answer | length > 3 }}"})
+    rows = [{"question": f"{n} + {n * n}?" * (1 + n % 5), "answer": str(n + n * n)} for n in range(97)]
+    made = toy_plan(fm.Task("toy/two", type="arithmetic", source=rows, templates=[long, thinking]), **mixture)._planned
+    exact, (task,) = PlannedTokens(made.files, tokenizer()), made.plan.tasks
+    for offered in (97, 40, 61):
+        tried = dataclasses.replace(made.plan, tasks=(dataclasses.replace(task, rows=30, offered=offered),))
+        counts = [Count(count.rows, count.tokens) for count in exact.of(tried)]
+        assert counts == list(one_by_one(tried, made.files).values())
+
+
 def test_the_means_of_planned_rows_stand_in_for_measured_ones_where_there_are_any() -> None:
     plan, files = planned_by_hand({**ROWS, RARE.name: 0}, *SPECS)
     measured = [TaskLength(task.name, 5.0, 1.0, 0.5, 1.0) for task in plan.tasks]
