@@ -256,7 +256,7 @@ class Plan:
 
     def copies(self, planned: PlannedTask) -> int:
         """How many wordings each row of a task is offered in: no more than there are."""
-        return min(self.templates_per_row, len(planned.templates))
+        return min(self.templates_per_row, max(1, len(planned.templates)))
 
     def style_counts(self, task: int) -> dict[str, int]:
         """How many of a task's planned rows each style is given, with exemplars (`few_shot+…`) and without.

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from flanmix.order import Ints
 from flanmix.plan import Plan, PlannedTemplate
+from flanmix.spec import OptionStyle
 from flanmix.words import style_name
 
 
@@ -55,22 +56,32 @@ class Provenance:
         `options` are numbers of the plan's option styles, -1 where nothing is listed.
         """
         words, codes, places = self._all_styles
-        code = (codes[tasks, templates] * 2 + shots) * (len(self.plan.options.styles) + 1) + options + 1
+        code = (codes[tasks, templates] * len(self._shots) + shots) * (len(self._listed) + 1) + options + 1
         return pa.DictionaryArray.from_arrays(pa.array(places[code]), words)
 
     @cached_property
     def _all_styles(self) -> tuple[pa.Array, npt.NDArray[np.int32], npt.NDArray[np.int32]]:
         """All styles of rows; the number of each template's; the place of each combination among the former."""
         of_templates = self._styles
-        listed = ["", *(f":{style.name}" for style in self.plan.options.styles)]
+        listed = ["", *(f":{style.name}" for style in self._listed)]
         names = [
             style_name(word, shots=few) + how
             for word in of_templates.words.to_pylist()
-            for few in (False, True)
+            for few in self._shots
             for how in listed
         ]
         place = _places(names)
         return pa.array(place, pa.string()), of_templates.codes, np.array([place[name] for name in names], np.int32)
+
+    @property
+    def _listed(self) -> tuple[OptionStyle, ...]:
+        """The styles in which options are listed, where that is in another way than they are prepared."""
+        return () if self.plan.options.as_in_data else self.plan.options.styles
+
+    @property
+    def _shots(self) -> tuple[bool, ...]:
+        """Whether rows have exemplars: none has, or some have."""
+        return (False, True) if self.plan.shots else (False,)
 
     @cached_property
     def _styles(self) -> Words:

@@ -206,7 +206,7 @@ def test_no_text_is_blank_and_nothing_of_the_files_own_notation_is_left(rows: li
 @pytest.mark.slow
 def test_reasoning_first_wordings_end_in_the_answer_of_the_source_row(rows: list[Row]) -> None:
     checked = [row for row in rows if row["style"] == "cot"]
-    assert len(checked) >= 10_000
+    assert len(checked) >= 9_990  # half of the rows, within a few of each task
     for row in checked:
         reasoning, last = row["completion"].rsplit("\n", 1)
         assert last.endswith(f": {row['source'][1]}")
