@@ -1,6 +1,7 @@
 """The answer in a text that a template asked for: what the template's `extract` finds."""
 
 import re
+from collections import deque
 from collections.abc import Iterable
 
 import pyarrow as pa
@@ -33,7 +34,5 @@ def extracted(template: Template, texts: pa.Array | pa.ChunkedArray | Iterable[s
 
 def _last(pattern: re.Pattern[str], text: str) -> str | None:
     """What the group `answer` holds in the last place where a pattern matches."""
-    match = None
-    for match in pattern.finditer(text):  # noqa: B007 (the last one is wanted)
-        pass
-    return match["answer"] if match else None
+    last = deque(pattern.finditer(text), maxlen=1)
+    return last[0]["answer"] if last else None

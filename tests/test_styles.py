@@ -33,7 +33,7 @@ def supply(
         "rows": tuple(rows or [100] * (guards is None)),
     }
     size = sum(rows) if rows else 100
-    return Supply(**{**whole, "usable": size, "offered": size, **others})  # type: ignore[arg-type]
+    return Supply(**{**whole, "usable": size, "offered": size, **others})
 
 
 @st.composite

@@ -371,7 +371,7 @@ def test_rows_that_the_mixture_trains_on_are_refused(tasks: Registry, tmp_path: 
 )
 def test_wrong_calls_are_told(tasks: Registry, tmp_path: Path, options: dict[str, object], told: str) -> None:
     with pytest.raises(FlanmixError, match=told):
-        fm.evalset(tasks, tmp_path / "out", quiet=True, **options)  # type: ignore[arg-type]
+        fm.evalset(tasks, tmp_path / "out", quiet=True, **options)
     assert not (tmp_path / "out").exists()
 
 

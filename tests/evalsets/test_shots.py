@@ -156,7 +156,7 @@ def test_all_wordings_of_a_row_have_the_same_exemplars_where_they_can(tasks: Reg
 
 def test_exemplars_of_small_sets_of_rows_are_those_of_all_rows(tasks: Registry, tmp_path: Path) -> None:
     def found(out: str, **options: object) -> dict[tuple[int, str], str]:
-        sets = fm.evalset(tasks, tmp_path / out, select="toy/claims", shots=3, quiet=True, **options)  # type: ignore[arg-type]
+        sets = fm.evalset(tasks, tmp_path / out, select="toy/claims", shots=3, quiet=True, **options)
         return {(row["fm_row"], row["fm_template"]): row["input"] for row in rows_of(sets, "toy__claims_3shot")}
 
     whole, few = found("whole"), found("few", rows=4)

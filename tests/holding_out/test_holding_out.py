@@ -329,10 +329,10 @@ def test_what_is_held_out_is_out_of_every_stage_and_is_not_replayed(tmp_path: Pa
     plan = fm.Mixture(**{key: getattr(STAGED, key) for key in STAGED.model_fields_set}).plan(registry())
     out = {each.task for each in plan.held_out}
     assert out == reasons("type:nli").keys()
-    for stage in plan.stages.values():  # type: ignore[attr-defined]
+    for stage in plan.stages.values():
         assert not out & stage.counts.keys()
         assert stage.held_out == plan.held_out
-    assert set(plan.stages["narrow"].counts) == {"copa", "cosmos", "squad", "sst2"}  # type: ignore[attr-defined]
+    assert set(plan.stages["narrow"].counts) == {"copa", "cosmos", "squad", "sst2"}
     assert "held out: type:nli: glue/mnli, glue/rte" in repr(plan.table())
     assert plan.why("paws").startswith("paws is held out: near nli: paraphrase.")
     assert [each["task"] for each in plan.facts()["held_out"]] == sorted(out)

@@ -60,7 +60,7 @@ def test_where_the_answer_stands_does_not_hang_on_where_it_stood(four: Listed) -
 
 @pytest.mark.parametrize("others", [{"epoch": 1}, {"seed": 4}, {"task": "other"}], ids=str)
 def test_epochs_seeds_and_tasks_have_orders_and_styles_of_their_own(four: Listed, others: dict[str, int]) -> None:
-    other = shuffled(["0", "1", "2", "3"], **others)  # type: ignore[arg-type]
+    other = shuffled(["0", "1", "2", "3"], **others)
     table = np.zeros((24, 24))
     np.add.at(table, (orders(four), orders(other)), 1)
     assert chi2_contingency(table).pvalue > RARE

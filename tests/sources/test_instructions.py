@@ -59,7 +59,7 @@ TEXTS = st.lists(st.sampled_from(["a", "b", " ", "\n"]), min_size=1, max_size=4)
 
 
 @given(st.lists(TEXTS, max_size=4), st.lists(TEXTS, max_size=4), st.lists(TEXTS, min_size=1, max_size=8))
-def test_no_row_is_among_its_own_examples(tmp_path_factory, right, wrong, inputs) -> None:  # type: ignore[no-untyped-def]
+def test_no_row_is_among_its_own_examples(tmp_path_factory, right, wrong, inputs) -> None:
     made = task(
         Positive_Examples=[{"input": text, "output": "p"} for text in right],
         Negative_Examples=[{"input": text, "output": "n"} for text in wrong],

@@ -39,7 +39,7 @@ def read(file: Path) -> dict[str, Any]:
     st.integers(1, 9),
     st.booleans(),
 )
-def test_all_values_come_as_they_are(tmp_path_factory, others, items, indent, chunk, escaped) -> None:  # type: ignore[no-untyped-def]
+def test_all_values_come_as_they_are(tmp_path_factory, others, items, indent, chunk, escaped) -> None:
     whole = {**others, "list": items}
     file = tmp_path_factory.mktemp("json") / "a.json"
     file.write_text(json.dumps(whole, indent=indent, ensure_ascii=escaped), encoding="utf-8")
