@@ -77,7 +77,7 @@ def test_a_task_without_choices_and_one_that_is_trained_on_elsewhere_are_told(
         ("evalset mix.yaml -o out --templates some", 2, "'some' is none of all, one and a number from 1"),
         ("evalset mix.yaml -o out --select toy/sums", 1, "trains on toy/sums"),
         ("evalset mix.yaml -o out --split test", 2, "toy/claims has no split 'test' - there are train, validation"),
-        ("evalset mix.yaml -o out --shot-format rules", 2, "no format of exemplars is called 'rules' - did you mean 'rule'?"),
+        ("evalset mix.yaml -o out --shot-format rules", 2, "is called 'rules' - did you mean 'rule'?"),
         ("evalset mix.yaml -o mix.yaml", 1, "mix.yaml: is a file - name a folder that is new or empty"),
         ("evalset mix.yaml -o .", 1, "is the folder that you are in"),
     ],
