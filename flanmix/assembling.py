@@ -87,7 +87,7 @@ class Assembly:
             seed, name = self._plan.seed, planned.templates[template].id
             chosen = chosen_texts(wording, draws, seed=seed, task=planned.name, name=name)
             own = _of_pool(list(texts_of_pool(wording.system)), chosen, rows, texts)
-            found["system"] = pc.if_else(_has_any(found["system"]), found["system"], own) if found else own
+            found["system"] = pc.if_else(has_text(found["system"]), found["system"], own) if found else own
         if wording.earlier:
             pairs = [[_joined(texts(key, rows), len(rows)) for key in pair] for pair in wording.earlier]
             found["history"] = _history(pairs, len(rows))
@@ -149,7 +149,7 @@ class Assembly:
         texts = pa.array([*(prompt.text for prompt in self._prompting.prompts), ""], TEXT)
         chosen = self._prompting.chosen_prompts(drawn.draws, self._system_offsets[drawn.tasks])
         chosen[self._bringing(drawn)] = len(texts) - 1
-        return pc.if_else(_has_any(own), own, texts.take(pa.array(chosen)))
+        return pc.if_else(has_text(own), own, texts.take(pa.array(chosen)))
 
     def _tagged(self, drawn: Drawn, columns: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
         """The column that tells the type, anew."""
@@ -160,7 +160,7 @@ class Assembly:
         if self._prompting.tag == "system":
             alone = pa.array([*self._tags, ""], TEXT).take(pa.array(codes))
             before = _before([*(tag + _APART for tag in self._tags), ""], codes, columns["system"])
-            return {"system": pc.if_else(_has_any(columns["system"]), before, alone)}
+            return {"system": pc.if_else(has_text(columns["system"]), before, alone)}
         tags = [*(tag + _APART for tag in self._tags), ""]
         if "history" not in columns:
             return {"input": _before(tags, codes, columns["input"])}
@@ -179,7 +179,7 @@ def is_blank(texts: pa.Array) -> pa.Array:
     return pc.fill_null(pc.or_(pc.utf8_is_space(texts), pc.equal(pc.binary_length(texts), 0)), False)
 
 
-def _has_any(texts: pa.Array) -> pa.Array:
+def has_text(texts: pa.Array) -> pa.Array:
     """Whether a text is there and not blank."""
     return pc.and_(texts.is_valid(), pc.invert(is_blank(texts)))
 

@@ -183,11 +183,10 @@ class Examples:
         if self._exemplars is None or not queries.wanted.any():
             stretch.texts["input"].append(Joined(places, sides["input"]))
         else:
-            alike, compared = (
-                self._rendering.alike(task, template, rows),
-                self._rendering.reads_options(task, template, rows),
-            )
-            own = Own(template, *alike, whole(sides["input"], len(rows)), forms, compared)
+            both = whole(sides["input"], len(rows)), whole(sides["target"], len(rows))
+            compared = self._rendering.reads_options(task, template, rows)
+            alike = self._rendering.alike(task, template, rows) if compared else both
+            own = Own(template, *alike, both[0], forms, compared)
             self._put_with_exemplars(task, own, queries, places, stretch)
         if self._assembly is not None:
             texts = partial(self._rendering.text, task, template)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flanmix.assembling import is_blank
+from flanmix.assembling import has_text
 from flanmix.keyed import Ints, key64, keyed_words, mix64
 from flanmix.lines import Lines
 from flanmix.mapped import GUARD, ROW
@@ -82,7 +82,7 @@ class Exemplars:
         self._around = [np.array([around(form, room.lengths) for form in forms] or [(0, 0)]).T for room in self._rooms]
 
     def chosen(self, queries: Queries, own: Own, pool: Pool) -> Chosen:
-        """The exemplars that go before rows of one template; raises as `pool.render`."""
+        """The exemplars that go before rows of one template; raises as `Rendering`."""
         found, known = self._drawn(queries, own, pool)
         if self._shots.templates == "own" or own.compared:
             found = self._dressed(found, known, own, pool)
@@ -157,7 +157,7 @@ class Exemplars:
             for side, texts in zip(sides, pool.rendering.pair(pool.task, template, rows), strict=True):
                 side.append(Joined(members, [texts]))
         inputs, targets = (join(side, len(shown)) for side in sides)
-        there = np.asarray(pc.and_(_has_text(inputs), _has_text(targets)))
+        there = np.asarray(pc.and_(has_text(inputs), has_text(targets)))
         at = np.full_like(found.at, NONE)
         at[queries, columns] = np.where(there, np.arange(len(shown)), NONE)[inverse.reshape(-1)]
         return Chosen(_to_the_right(at), inputs, targets, known.rows[which])
@@ -191,7 +191,7 @@ class _Known:
 
     def add(self, usable: Ints, served: Ints, rows: Rows, inputs: pa.Array, targets: pa.Array) -> None:
         """Note some rows, and the texts of those that are `served`."""
-        good = np.asarray(pc.and_(_has_text(inputs), _has_text(targets)))
+        good = np.asarray(pc.and_(has_text(inputs), has_text(targets)))
         places = np.full(len(usable), NONE, np.int64)
         places[served] = np.where(good, np.arange(self._length, self._length + len(rows)), NONE)
         self._length += len(rows)
@@ -245,10 +245,6 @@ def admissible(
     telling = (same_target & ~label) | (same_input & (label | (not inverted)))
     pairs = inputs * (len(texts[1]) + len(own[1]) + 1) + targets
     return (shown != NONE) & ~telling & first_of_each(pairs), targets
-
-
-def _has_text(texts: pa.Array) -> pa.Array:
-    return pc.and_(texts.is_valid(), pc.invert(is_blank(texts)))
 
 
 def _to_the_right(at: Ints) -> Ints:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flanmix.assembling import Assembly, is_blank
+from flanmix.assembling import Assembly, has_text
 from flanmix.canonical import canonical_json
 from flanmix.durable import written_whole
 from flanmix.errors import BuildError, Problem
@@ -273,7 +273,7 @@ class Lengths:
     def _examples(self, planned: PlannedTask, template: int, table: pa.Table, draws: Ints) -> tuple[pa.Table, pa.Array]:
         """The rows as examples, and which of them a build keeps."""
         inputs, targets = _render(planned, template, table, self.seed)
-        keep = pc.and_(_has_text(inputs), _has_text(targets))
+        keep = pc.and_(has_text(inputs), has_text(targets))
         plan = self._plan(planned)
         if not plan.talks:
             return pa.table({"input": inputs, "target": targets}), keep
@@ -303,11 +303,6 @@ def _text(planned: PlannedTask, template: int, key: str, rows: Rows) -> list[Pie
         return text_pieces(item.template.texts[key], rows)
     except RowError as error:
         raise failed_on(error, rows.table, planned.name, item.places.get(key, item.where)) from error
-
-
-def _has_text(texts: pa.Array) -> pa.Array:
-    """Neither null nor blank: a build drops the others."""
-    return pc.and_(texts.is_valid(), pc.invert(is_blank(texts)))
 
 
 def _facts(key: str, found: Mapping[int, Moments]) -> dict[str, Any]:

@@ -75,10 +75,10 @@ class PlannedTask:
     """What one task gives: `rows` planned, drawn from `offered` of its `usable` rows.
 
     `data` is the digest of its prepared rows, `guards[g]` the templates that serve rows of guard g, of which there
-    are `guard_rows[g]`. A task of which
-    only sizes are known has neither, and perhaps `styles` with sizes of their own. The rows of a `conversation` task
-    have columns `system` and `history`, and `trained` if it is `flagged`. `source` and
-    `split` name where its rows are from, in the source's own words. The rest explains the number; it decides nothing.
+    are `guard_rows[g]`. A task of which only sizes are known has neither, and perhaps `styles` with sizes of their own.
+    The rows of a `conversation` task have columns `system` and `history`, and `trained` if it is `flagged`. `source`
+    and `split` name where its rows are from, in the source's own words. The rest explains the number; it decides
+    nothing.
     """
 
     name: str

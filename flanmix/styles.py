@@ -36,11 +36,6 @@ class Style:
         """The number of exemplars of its draws."""
         return np.array(self.numbers)[self.few.at(ranks)[0]]
 
-    @property
-    def share_of_shots(self) -> Fraction:
-        """The mean number of exemplars of its draws."""
-        return sum((part * number for part, number in zip(self.few.parts, self.numbers, strict=True)), Fraction(0))
-
 
 @dataclass(frozen=True)
 class Stratum:
